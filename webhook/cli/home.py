@@ -1,0 +1,39 @@
+"""Where state lives without a cluster: `$NBGATE_HOME`, by default ~/.local/share/nbgate."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of all state, and the places in it."""
+
+    root: Path
+
+    @property
+    def policy(self) -> Path:
+        """The policy; the embedded default holds while it is not there."""
+        return self.root / "policy.yaml"
+
+    @property
+    def scans(self) -> Path:
+        """The folder of ImageScan documents."""
+        return self.root / "scans"
+
+    @property
+    def certs(self) -> Path:
+        """The folder of the webhook's own certificates."""
+        return self.root / "certs"
+
+    @property
+    def audit_log(self) -> Path:
+        """The audit log."""
+        return self.root / "audit.jsonl"
+
+
+def home() -> Home:
+    """Find the folder: NBGATE_HOME, else ~/.local/share/nbgate."""
+    named = os.environ.get("NBGATE_HOME")
+    root = Path(named).expanduser().absolute() if named else Path.home() / ".local/share/nbgate"
+    return Home(root)

@@ -1,0 +1,299 @@
+"""Everything together: a Request, a Snapshot and a time lead to a Decision.
+
+`mutate` plans the patch and denies nothing: it may be left out (failurePolicy Ignore), for `validate` judges the final
+state. A decision is reproducible: one snapshot, one policy, one `now`, and its audit record names all three.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from webhook.core import message
+from webhook.core.actions import MODES, Action
+from webhook.core.patch import Operation, Target, apply_patch, needs_fallback, plan
+from webhook.core.pod import Container
+from webhook.core.policy import DEFAULT_POLICY, Exemption, PolicyDocument
+from webhook.core.reference import InvalidReference, parse
+from webhook.core.review import Answer, Cause, Request
+from webhook.core.rules import pod, reference, registry, requirements, scanned
+from webhook.core.rules.violation import ImageUse, Violation
+from webhook.core.subject import Subject, read_stored, read_subject
+from webhook.core.verdict import ScanIndex
+
+Word = Literal["allowed", "warned", "denied"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that a decision knows, immutable; a change is a new snapshot, swapped whole.
+
+    Attributes:
+        policy_generation: tells one policy from the next; a document's own generation, or a count of loads.
+        modes: `warn` or `audit` by namespace, from its label; a namespace that is not here denies.
+        generation: tells one set of scans from the next.
+
+    """
+
+    scans: ScanIndex = field(default_factory=ScanIndex)
+    policy: PolicyDocument = DEFAULT_POLICY
+    policy_generation: int = 0
+    modes: Mapping[str, str] = field(default_factory=dict)
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What was decided, and all that an answer, a record or a person needs of why.
+
+    Attributes:
+        subject: None where nbgate leaves the object alone.
+        use: the notebook's image, where there is one.
+        violations: with the action each really has here, after exemptions and the namespace's mode; none is Off.
+        exemptions: the names of those that waived something.
+        patch: JSON Patch operations, shown to apply.
+
+    """
+
+    word: Word = "allowed"
+    message: str = ""
+    subject: Subject | None = None
+    use: ImageUse | None = None
+    violations: tuple[Violation, ...] = ()
+    warnings: tuple[str, ...] = ()
+    exemptions: tuple[str, ...] = ()
+    patch: tuple[Operation, ...] = ()
+    mode: str = "deny"
+
+    @property
+    def denied(self) -> tuple[Violation, ...]:
+        """The violations that refuse the object."""
+        return tuple(v for v in self.violations if v.action is Action.DENY)
+
+
+UNTOUCHED = Decision()
+
+
+def mutate(request: Request, snapshot: Snapshot) -> Decision:
+    """Plan the patch of a notebook's pod that is being created; everything else is left alone.
+
+    Raises:
+        ReviewError: a field of the object has a wrong type.
+        PatchError: the patch does not apply to its own object.
+
+    """
+    if request.operation != "CREATE" or request.resource != "pods":
+        return UNTOUCHED
+    subject = read_subject(request)
+    if subject is None or request.object is None:
+        return UNTOUCHED
+    use = next((u for u in _uses(subject, snapshot.scans) if u.serves), None)
+    if use is None:
+        return UNTOUCHED
+    policy, target = snapshot.policy.spec.pod, _target(subject, use)
+    operations = plan(target, policy)
+    if operations:
+        apply_patch(request.object, operations)
+    home = policy.home if needs_fallback(target, policy.home) else None
+    return Decision(
+        word="warned" if home else "allowed",
+        subject=subject,
+        use=use,
+        warnings=message.bounded([_NO_CLAIM.format(path=home.path)]) if home else (),
+        patch=operations,
+        mode=snapshot.modes.get(request.namespace, "deny"),
+    )
+
+
+_NO_CLAIM = "no workspace volume: files in {path} are lost when the notebook stops"
+
+
+def validate(request: Request, snapshot: Snapshot, now: float) -> Decision:
+    """Judge the final state of a notebook's pod, of a Notebook, or of containers added to a pod.
+
+    On UPDATE only what changed is judged: a violation that the stored object has too does not count.
+
+    Raises:
+        ReviewError: a field of the object has a wrong type.
+
+    """
+    subject = read_subject(request)
+    if subject is None:
+        return UNTOUCHED
+    uses = _uses(subject, snapshot.scans)
+    found = _violations(subject, uses, snapshot, now)
+    stored = read_stored(request)
+    if stored is not None:
+        before = _violations(stored, _uses(stored, snapshot.scans), snapshot, now)
+        known = {_identity(violation) for violation in before}
+        found = [violation for violation in found if _identity(violation) not in known]
+    return _weigh(subject, uses, found, snapshot, now)
+
+
+def _identity(violation: Violation) -> tuple[str, ...]:
+    """Give what makes a violation of the new object the same as one of the stored object."""
+    container = violation.use.container
+    what = (violation.rule, violation.message, container.list, container.name)
+    # a rule about the pod looks at other fields than the image, or names it in its message
+    return what if violation.rule.startswith("pod-") else (*what, container.image)
+
+
+def _uses(subject: Subject, scans: ScanIndex) -> tuple[ImageUse, ...]:
+    """Read and look up every container's image; the notebook's own come first."""
+    serving = subject.serving
+    others = (c for c in subject.spec.containers if c not in serving)
+    return (
+        *(_use(container, scans, serves=True) for container in serving),
+        *(_use(container, scans, serves=False) for container in others),
+    )
+
+
+def _use(container: Container, scans: ScanIndex, *, serves: bool) -> ImageUse:
+    try:
+        parsed = parse(container.image)
+    except InvalidReference as error:
+        return ImageUse(
+            container=container, reference=None, problem=str(error), serves=serves, finding=None
+        )
+    finding = scans.find(parsed) if serves else None
+    return ImageUse(
+        container=container, reference=parsed, problem="", serves=serves, finding=finding
+    )
+
+
+def _target(subject: Subject, use: ImageUse) -> Target:
+    return Target(
+        namespace=subject.namespace,
+        notebook=subject.notebook,
+        labels=subject.meta.labels,
+        spec=subject.spec,
+        container=use.container,
+        reference=use.reference,
+        finding=use.finding,
+    )
+
+
+def _violations(
+    subject: Subject, uses: Sequence[ImageUse], snapshot: Snapshot, now: float
+) -> list[Violation]:
+    return [v for use in uses for v in _judge(subject, use, uses[0], snapshot, now)]
+
+
+def _judge(
+    subject: Subject, use: ImageUse, first: ImageUse, snapshot: Snapshot, now: float
+) -> Iterator[Violation]:
+    policy = snapshot.policy.spec
+    yield from reference.judge(use, subject.path)
+    yield from registry.judge(use, policy, subject.path)
+    if not use.serves:
+        return
+    yield from scanned.judge(use, policy, now, subject.path)
+    rewritten = subject.kind == "Pod" or requirements.REWRITE_ANNOTATION in subject.meta.annotations
+    yield from requirements.judge(use, policy, subject.path, rewritten=rewritten)
+    if subject.kind == "Pod" and use is first:
+        yield from pod.judge(_target(subject, use), use, policy.pod)
+
+
+def _weigh(
+    subject: Subject,
+    uses: Sequence[ImageUse],
+    found: Iterable[Violation],
+    snapshot: Snapshot,
+    now: float,
+) -> Decision:
+    """Apply exemptions, the namespace's mode and, on a Notebook, the rule that only what is known is refused."""
+    policy, namespace = snapshot.policy.spec, subject.namespace
+    mode = snapshot.modes.get(namespace, "deny")
+    kept: list[Violation] = []
+    used: dict[str, Exemption] = {}
+    for violation in found:
+        exemption = _exemption(violation, policy.exemptions, namespace, now)
+        action = min(violation.action, MODES[mode], _limit(subject, violation))
+        if exemption is not None and violation.action is not Action.OFF:
+            used[exemption.name] = exemption
+        elif action is not Action.OFF:
+            kept.append(_with_action(violation, action))
+    denied = [v for v in kept if v.action is Action.DENY]
+    warnings = [message.warning(v) for v in kept if v.action is Action.WARN]
+    warnings += [f"exemption {e.name} applies until {e.expires}: {e.reason}" for e in used.values()]
+    return Decision(
+        word="denied" if denied else "warned" if warnings else "allowed",
+        message=message.denial(denied, policy.help) if denied else "",
+        subject=subject,
+        use=next((use for use in uses if use.serves), None),
+        violations=tuple(kept),
+        warnings=message.bounded(warnings),
+        exemptions=tuple(used),
+        mode=mode,
+    )
+
+
+def _limit(subject: Subject, violation: Violation) -> Action:
+    """Cap what is not known to be wrong on a Notebook.
+
+    The spawner's first request is a dry run, which may ask for no scan: a denial there would lock its user out for
+    ever. The pod, which may ask, is where an unscanned image waits.
+    """
+    unsure = subject.kind == "Notebook" and not violation.known
+    return Action.WARN if unsure else Action.DENY
+
+
+def _with_action(violation: Violation, action: Action) -> Violation:
+    if violation.action is action:
+        return violation
+    return Violation(
+        rule=violation.rule,
+        action=action,
+        message=violation.message,
+        field=violation.field,
+        use=violation.use,
+        known=violation.known,
+    )
+
+
+def _exemption(
+    violation: Violation, exemptions: Sequence[Exemption], namespace: str, now: float
+) -> Exemption | None:
+    held = violation.use.reference
+    return next((e for e in exemptions if e.covers(violation.rule, namespace, held, now)), None)
+
+
+def answer(decision: Decision, snapshot: Snapshot) -> Answer:
+    """Turn a decision into what the API server is told."""
+    denied = decision.denied
+    return Answer(
+        allowed=not denied,
+        message=decision.message,
+        causes=[
+            Cause(reason=v.rule, message=message.cut(v.message, 200), field=v.field)
+            for v in denied[:_CAUSES_LIMIT]
+        ],
+        warnings=decision.warnings,
+        annotations=_annotations(decision, snapshot) if decision.subject else {},
+        patch=decision.patch,
+    )
+
+
+_CAUSES_LIMIT = 50  # more containers than any notebook has; bounds an answer to some KiB
+
+
+def _annotations(decision: Decision, snapshot: Snapshot) -> dict[str, str]:
+    """Name what the decision rests on, for the API server's audit log.
+
+    On reinvocation a key cannot change its value (k8s.io/apiserver, audit annotations), so what our own patch changes
+    is left out: the image stands without its digest, and a patch does not show in `decision`.
+    """
+    use = decision.use
+    found = use.finding if use else None
+    values = {
+        "decision": "denied" if decision.denied else "allowed",
+        "policy": f"{snapshot.policy.metadata.name}@{snapshot.policy_generation}",
+        "image": use.reference.tagged or use.reference.canonical
+        if use and use.reference
+        else message.cut(use.container.image, 200)
+        if use
+        else "",
+        "digest": (found.digest or "") if found else "",
+        "scan": found.scan.name if found and found.scan else "",
+        "violations": ",".join(dict.fromkeys(v.rule for v in decision.violations)),
+    }
+    return {key: value for key, value in values.items() if value}

@@ -1,0 +1,51 @@
+"""Which notebook a pod belongs to, and which of its containers is the notebook.
+
+Kubeflow's notebook-controller labels pods with `notebook-name` and then copies all labels of the Notebook over it: a
+user can change the value, though not remove the key. The name of the controlling StatefulSet cannot be changed, and
+is believed when the StatefulSet controller itself made the request.
+"""
+
+from webhook.core.pod import Container, Metadata, PodSpec
+
+NOTEBOOK_LABEL = "notebook-name"
+GPU_LABEL = "nbgate.dev/gpu"
+INJECTED_SIDECARS = frozenset({"istio-proxy"})
+STATEFULSET_CONTROLLERS = frozenset(
+    {
+        "system:serviceaccount:kube-system:statefulset-controller",
+        # where all controllers share one account (--use-service-account-credentials=false)
+        "system:kube-controller-manager",
+    }
+)
+
+
+def is_notebook(meta: Metadata) -> bool:
+    """Tell whether a pod is a notebook's: the label's key is there, whatever its value."""
+    return NOTEBOOK_LABEL in meta.labels
+
+
+def notebook_names(meta: Metadata, user: str, *, stored: bool) -> tuple[str, ...]:
+    """Name the notebook of a pod, the trusted name first.
+
+    `stored` says that the object was admitted before (UPDATE). Then the request comes from anybody, and neither the
+    owner reference nor the label proves the name: both are given, and a container counts as the notebook under either.
+    """
+    label = meta.labels.get(NOTEBOOK_LABEL) or meta.name or meta.generate_name.rstrip("-")
+    owner = meta.owner[1] if meta.owner and meta.owner[0] == "StatefulSet" else None
+    if owner and user in STATEFULSET_CONTROLLERS:
+        return (owner,)
+    if owner and stored and owner != label:
+        return (owner, label)
+    return (label,)
+
+
+def notebook_container(spec: PodSpec, notebook: str) -> Container | None:
+    """Choose the container that serves the notebook.
+
+    It is the one named like the notebook; else the first that is not an injected sidecar: Istio may put its own at
+    index 0 (kubeflow/kubeflow#5282). None where the spec has no regular container.
+    """
+    regular = [container for container in spec.containers if container.list == "containers"]
+    named = (c for c in regular if c.name == notebook)
+    others = (c for c in regular if c.name not in INJECTED_SIDECARS)
+    return next(named, None) or next(others, None) or next(iter(regular), None)

@@ -1,0 +1,100 @@
+"""The words for people: one line, bounded, the same at every retry.
+
+Kubernetes aggregates events only when their message never changes, so nothing here depends on the time or on the
+request's id. What users wrote is cleaned of control characters before it stands in a message.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from webhook.core.requirements import REQUIREMENTS
+from webhook.core.rules.violation import Violation
+
+# 1 KiB: a Kubernetes event holds as much (events.k8s.io note), and the controllers add their own words in front.
+MESSAGE_LIMIT = 1024
+# Past 120 characters clients cut a warning; past 4096 in all the API server does (k8s.io/apiserver warning.go).
+WARNING_LIMIT = 120
+WARNINGS_LIMIT = 30
+_IMAGE_LIMIT = 160
+_DETAIL_LIMITS = (200, 120, 60, 0)
+
+
+def clean(text: str) -> str:
+    """Replace what is not printable, so that no message breaks a line, a log or a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
+def cut(text: str, limit: int) -> str:
+    """Clean a text and cut it to `limit` characters, the last three of them dots where something is missing."""
+    text = clean(text)
+    return text if len(text) <= limit else f"{text[: max(limit - 3, 0)]}..."
+
+
+def denial(violations: Sequence[Violation], help_url: str) -> str:
+    """Say why a pod or a Notebook is refused: every violation, grouped by image, then where the cure is.
+
+    At most MESSAGE_LIMIT bytes: details are shortened first, all alike, then only the ids remain, then their number.
+    """
+    ending = f". Fix: {help_url}"
+    room = MESSAGE_LIMIT - len(ending.encode())
+    for limit in _DETAIL_LIMITS:
+        text = "; ".join(_groups(violations, limit))
+        if len(text.encode()) <= room:
+            return text + ending
+    return _only_ids(violations, room) + ending
+
+
+def _groups(violations: Sequence[Violation], limit: int) -> Iterable[str]:
+    by_container: dict[str, list[Violation]] = {}
+    for violation in violations:
+        by_container.setdefault(violation.use.container.path, []).append(violation)
+    for group in by_container.values():
+        listed = "; ".join(_item(violation, limit) for violation in group)
+        yield f"{_opening(group)}: {listed}"
+
+
+def _opening(group: Sequence[Violation]) -> str:
+    use = group[0].use
+    image = f"image {cut(use.container.image, _IMAGE_LIMIT)}"
+    if any(v.rule in REQUIREMENTS for v in group):
+        return f"{image} does not work as a notebook"
+    if all(v.rule.startswith("pod-") for v in group):
+        return f"container {cut(use.container.name, 63)} is not admitted"
+    where = "" if use.serves else f"{_KINDS[use.container.list]} {cut(use.container.name, 63)}: "
+    return f"{where}{image} is not admitted"
+
+
+_KINDS = {
+    "containers": "container",
+    "initContainers": "init container",
+    "ephemeralContainers": "ephemeral container",
+}
+
+
+def _item(violation: Violation, limit: int) -> str:
+    return f"[{violation.rule}] {cut(violation.message, limit)}" if limit else f"[{violation.rule}]"
+
+
+def _only_ids(violations: Sequence[Violation], room: int) -> str:
+    """Name each broken rule once, with the number of containers; bounded, for there are only so many rules."""
+    counts: dict[str, int] = {}
+    for violation in violations:
+        counts[violation.rule] = counts.get(violation.rule, 0) + 1
+    listed = "; ".join(f"[{rule}] {count}x" for rule, count in counts.items())
+    return cut(f"{len(violations)} violations: {listed}", room)
+
+
+def warning(violation: Violation) -> str:
+    """Say in a warning what would be refused under a stricter policy: the id first, for clients cut the end."""
+    image = cut(violation.use.container.image, 60)
+    return cut(f"[{violation.rule}] image {image}: {violation.message}", WARNING_LIMIT)
+
+
+def bounded(warnings: Sequence[str]) -> tuple[str, ...]:
+    """Cut each warning, and their number, to what reaches a client whole."""
+    cleaned = tuple(dict.fromkeys(cut(text, WARNING_LIMIT) for text in warnings))
+    if len(cleaned) <= WARNINGS_LIMIT:
+        return cleaned
+    return (
+        *cleaned[: WARNINGS_LIMIT - 1],
+        f"and {len(cleaned) - WARNINGS_LIMIT + 1} more warnings",
+    )

@@ -1,0 +1,21 @@
+"""[pod-digest] The notebook's image is pinned to the digest that was scanned.
+
+Why: a tag may move between the scan and the pull, and what runs would be something that nobody scanned.
+Looks at: the image of the notebook's container. Action: Deny, when the policy asks for that patch and a scan exists.
+"""
+
+from collections.abc import Iterator
+
+from webhook.core.patch import Target
+
+
+def problem(target: Target) -> Iterator[tuple[str, str]]:
+    """Yield the field and what is wrong with it."""
+    reference, finding = target.reference, target.finding
+    if reference is None or finding is None or finding.scan is None or reference.digest:
+        return
+    if finding.digest:
+        yield (
+            "image",
+            f"it must name the digest that was scanned: {reference.pinned(finding.digest)}",
+        )

@@ -1,0 +1,19 @@
+"""[pod-home] Something is mounted at the notebook's home.
+
+Why: without a volume every file is gone when the notebook stops, and an image's own home may not be writable.
+Looks at: volumeMounts of the notebook's container. Action: Deny, when the policy asks for that patch and there is a
+volume that it can mount: with `fallback: None` and no claim there is not.
+"""
+
+from collections.abc import Iterator
+
+from webhook.core.patch import Target, home_claim, home_is_mounted
+from webhook.core.policy import Home
+
+
+def problem(target: Target, home: Home) -> Iterator[tuple[str, str]]:
+    """Yield the field and what is wrong with it."""
+    if home_is_mounted(target.container, home):
+        return
+    if home.fallback == "EmptyDir" or home_claim(target, home) is not None:
+        yield "volumeMounts", f"nothing is mounted at {home.path}"

@@ -1,0 +1,45 @@
+"""[unscanned] The notebook's image has a scan result. [stale] It is fresh enough.
+
+Why: a refusal or an admission without knowledge is a guess; a tag may have moved since it was resolved.
+Looks at: the notebook's image. Actions: `unscanned`, and `stale.action` after `stale.after`.
+The message never says how old: it must be the same at every retry, else Kubernetes cannot aggregate its events.
+"""
+
+from collections.abc import Iterator
+
+from webhook.core.policy import PolicySpec
+from webhook.core.rules.violation import ImageUse, Violation
+
+
+def judge(use: ImageUse, policy: PolicySpec, now: float, spec_path: str) -> Iterator[Violation]:
+    """Find an image without a result, or with one that is too old."""
+    if use.finding is None or use.reference is None:
+        return
+    field = f"{spec_path}{use.container.path}.image"
+    if use.finding.scan is None:
+        yield Violation(
+            rule="unscanned",
+            action=policy.unscanned,
+            message=_waiting(use),
+            field=field,
+            use=use,
+            known=False,
+        )
+    elif use.finding.stale(now, policy.stale.seconds):
+        yield Violation(
+            rule="stale",
+            action=policy.stale.action,
+            message=f"its scan is older than {policy.stale.after}: it must be scanned again",
+            field=field,
+            use=use,
+            known=False,
+        )
+
+
+def _waiting(use: ImageUse) -> str:
+    pending = use.finding.pending if use.finding else None
+    if pending is None:
+        return "it has no scan result: ask your platform team to scan it (nbgate scan)"
+    if pending.phase == "Failed":
+        return f"its last scan failed{f': {pending.note}' if pending.note else ''}"
+    return "its scan is under way: the notebook starts when the scan is done"

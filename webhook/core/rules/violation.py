@@ -1,0 +1,47 @@
+"""What a rule finds, and what it looks at."""
+
+from dataclasses import dataclass
+
+from webhook.core.actions import Action
+from webhook.core.pod import Container
+from webhook.core.reference import Reference
+from webhook.core.requirements import RuleId
+from webhook.core.verdict import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageUse:
+    """One container's image, read and looked up.
+
+    Attributes:
+        reference: None where the image is not a reference; then `problem` says why.
+        serves: it is the notebook's own container.
+        finding: what the scans know; None for containers that only the registry rules judge.
+
+    """
+
+    container: Container
+    reference: Reference | None
+    problem: str
+    serves: bool
+    finding: Finding | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One rule that does not hold.
+
+    Attributes:
+        message: the detail for people; the stable reason is `rule`.
+        field: the place in the object, as `spec.containers[0].image`.
+        use: the image that it is about; for rules about the pod, the notebook's.
+        known: it is known to be wrong; False where it is only not known to be right (unscanned, stale, Unknown).
+
+    """
+
+    rule: RuleId
+    action: Action
+    message: str
+    field: str
+    use: ImageUse
+    known: bool = True

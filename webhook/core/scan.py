@@ -1,0 +1,296 @@
+"""ImageScan: one cached result, as a document and as the compact value that admission holds in memory.
+
+The document is the same as a file and as a custom resource. Admission keeps of it what a decision needs: a few hundred
+bytes, so that a hundred thousand fit a small pod.
+"""
+
+import hashlib
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from webhook.core.document import (
+    Duration,
+    Fault,
+    InvalidDocument,
+    ObjectMeta,
+    Time,
+    parse_time,
+    validate,
+)
+from webhook.core.reference import InvalidReference, Reference, parse
+from webhook.core.requirements import REQUIREMENTS, Requirement
+
+Phase = Literal["Pending", "Scanning", "Complete", "Failed"]
+Verdict = Literal["Conforms", "Violates", "Unknown"]
+Serving = Literal["Prefix", "Root", "None", "Unknown"]
+Result = Literal["Pass", "Fail", "Unknown"]
+Evidence = Literal["Config", "Layers", "Probe"]
+
+# What an image that answers at / only fails, and what a policy with acceptRewrite waives for it.
+REWRITABLE: frozenset[Requirement] = frozenset({"nb-prefix", "allow-origin"})
+_MESSAGE_LIMIT = (
+    1024  # the API server's own for a condition is 32 KiB; a check's message is one line
+)
+_LIST_LIMIT = 64  # platforms of an index, ports of an image: no real one comes near
+
+
+def _digest(value: str) -> str:
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", value):
+        raise ValueError('must be a digest: "sha256:" and 64 lower-case hex digits')
+    return value
+
+
+def _image(value: str) -> str:
+    try:
+        parse(value)
+    except InvalidReference as error:
+        raise ValueError(f"is not an image reference: {error}") from None
+    return value
+
+
+Digest = Annotated[str, AfterValidator(_digest)]
+
+
+class _Lenient(BaseModel):
+    """Types are strict; a field that a newer scanner adds passes, so that an upgrade hides no result."""
+
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Manifest(_Lenient):
+    """One platform of an index, and the digest of its manifest: a pod may name either."""
+
+    platform: Annotated[str, Field(min_length=1, max_length=100)]
+    digest: Digest
+
+
+class Check(_Lenient):
+    """What was found about one requirement, from which evidence, in words that lead to the cure."""
+
+    requirement: Requirement
+    result: Result
+    evidence: Evidence | None = None
+    message: Annotated[str, Field(max_length=_MESSAGE_LIMIT)] = ""
+
+
+class Facts(_Lenient):
+    """What else is known about an image."""
+
+    user: str | None = None
+    exposed_ports: tuple[int, ...] = Field(default=(), strict=False, max_length=_LIST_LIMIT)
+    cuda: bool | None = None
+    cuda_evidence: str | None = None
+    compressed_size: int | None = None
+
+
+class Condition(_Lenient):
+    """A condition by Kubernetes' conventions (metav1.Condition)."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str = ""
+    message: str = ""
+    last_transition_time: Time | None = None
+
+
+class ScanSpec(_Lenient):
+    """Which image, and how often its tag is resolved again."""
+
+    image: Annotated[str, AfterValidator(_image)]
+    interval: Duration = "24h"
+
+
+class ScanStatus(_Lenient):
+    """What the scanner found."""
+
+    phase: Phase = "Pending"
+    digest: Digest | None = None
+    manifests: tuple[Manifest, ...] = Field(default=(), strict=False, max_length=_LIST_LIMIT)
+    verdict: Verdict | None = None
+    serving: Serving = "Unknown"
+    checks: tuple[Check, ...] = Field(default=(), strict=False, max_length=len(REQUIREMENTS))
+    facts: Facts = Facts()
+    resolved_at: Time | None = None
+    scanned_at: Time | None = None
+    scanner: str | None = None
+    conditions: tuple[Condition, ...] = Field(default=(), strict=False, max_length=_LIST_LIMIT)
+
+
+class ScanDocument(_Lenient):
+    """An ImageScan document as it stands in a file or in the cluster."""
+
+    api_version: Literal["nbgate.dev/v1alpha1"]
+    kind: Literal["ImageScan"]
+    metadata: ObjectMeta
+    spec: ScanSpec
+    status: ScanStatus = ScanStatus()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of one check; the message is kept only where a refusal would quote it."""
+
+    result: Result
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What admission keeps of one document.
+
+    Attributes:
+        reference: what was scanned, canonical.
+        is_tag: the reference is a tag, an alias of the digest that may move; with a digest in it, it is not.
+        digest: what the reference resolved to, an index or a manifest; None while there is no result.
+        manifests: the digests of the index's platforms.
+        outcomes: by requirement, in the order of REQUIREMENTS; None for a requirement without a check.
+        resolved_at, scanned_at: seconds since the epoch; 0 while there is no result.
+        note: why there is no result: the phase, or how the last try failed.
+
+    """
+
+    name: str
+    reference: str
+    is_tag: bool
+    digest: str | None
+    manifests: tuple[str, ...]
+    verdict: Verdict
+    serving: Serving
+    outcomes: tuple[Outcome | None, ...]
+    cuda: bool | None
+    resolved_at: float
+    scanned_at: float
+    phase: Phase
+    note: str = ""
+
+    def outcome(self, requirement: Requirement) -> Outcome:
+        """Look up one requirement.
+
+        Without a check of its own it passes where the verdict says that all hold, else it is unknown.
+        """
+        found = self.outcomes[REQUIREMENTS.index(requirement)]
+        if found is not None:
+            return found
+        return _VOUCHED if self.verdict == "Conforms" else _UNKNOWN
+
+
+_VOUCHED = Outcome("Pass")
+_UNKNOWN = Outcome("Unknown", "was not checked")
+_PASS = Outcome("Pass")
+
+
+def read_scan_document(document: Mapping[str, Any]) -> ScanDocument:
+    """Read an ImageScan document and check that it does not contradict itself. Raises InvalidDocument."""
+    scan = validate(ScanDocument, document)
+    faults = [*_incomplete(scan.status), *_contradictions(scan)]
+    if faults:
+        raise InvalidDocument(*faults)
+    return scan
+
+
+def _incomplete(status: ScanStatus) -> list[Fault]:
+    if status.phase != "Complete":
+        return []
+    needed = {"digest": status.digest, "verdict": status.verdict, "scannedAt": status.scanned_at}
+    return [
+        Fault(f"status.{name}", "is missing, though the phase is Complete")
+        for name, value in needed.items()
+        if value is None
+    ]
+
+
+def _contradictions(scan: ScanDocument) -> list[Fault]:
+    status, faults = scan.status, []
+    names = [check.requirement for check in status.checks]
+    faults += [
+        Fault("status.checks", f"names {name} twice")
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    waived = REWRITABLE if status.serving == "Root" else frozenset()
+    failed = [c.requirement for c in status.checks if c.result == "Fail"]
+    if status.verdict == "Conforms" and set(failed) - waived:
+        faults.append(Fault("status.verdict", f"is Conforms, though the check {failed[0]} fails"))
+    if status.verdict == "Violates" and not failed:
+        faults.append(
+            Fault("status.verdict", "is Violates, though no check fails: list the failing one")
+        )
+    faults += _wrong_digest(parse(scan.spec.image), status)
+    return faults
+
+
+def _wrong_digest(reference: Reference, status: ScanStatus) -> list[Fault]:
+    if reference.digest is None or status.digest in (None, reference.digest):
+        return []
+    return [Fault("status.digest", "differs from the digest that spec.image names")]
+
+
+def compact(document: ScanDocument) -> Scan:
+    """Reduce a document to what admission keeps."""
+    status = document.status
+    reference = parse(document.spec.image)
+    has_result = _has_result(status)
+    by_name = {check.requirement: check for check in status.checks}
+    scanned_at = parse_time(status.scanned_at) if has_result and status.scanned_at else 0.0
+    return Scan(
+        name=document.metadata.name,
+        reference=reference.canonical,
+        is_tag=reference.digest is None,
+        digest=status.digest if has_result else None,
+        manifests=tuple(m.digest for m in status.manifests) if has_result else (),
+        verdict=status.verdict or "Unknown",
+        serving=status.serving,
+        outcomes=tuple(_outcome(by_name.get(name)) for name in REQUIREMENTS),
+        cuda=status.facts.cuda,
+        resolved_at=parse_time(status.resolved_at) if status.resolved_at else scanned_at,
+        scanned_at=scanned_at,
+        phase=status.phase,
+        note="" if has_result else _note(status),
+    )
+
+
+def _has_result(status: ScanStatus) -> bool:
+    """Tell whether there is a whole result: also an older one, kept while the next scan runs or after it failed."""
+    whole = (
+        status.digest is not None and status.verdict is not None and status.scanned_at is not None
+    )
+    return whole and (status.phase == "Complete" or bool(status.checks))
+
+
+def _outcome(check: Check | None) -> Outcome | None:
+    if check is None:
+        return None
+    if check.result == "Pass":
+        return _PASS
+    # Images fail in the same few ways: one string serves them all.
+    return Outcome(check.result, sys.intern(check.message))
+
+
+def _note(status: ScanStatus) -> str:
+    if status.phase != "Failed":
+        return ""
+    return next((c.message for c in status.conditions if c.message), "")
+
+
+def scan_name(image: str) -> str:
+    """Derive the name of an image's ImageScan: a readable part, then 10 hex of sha256(canonical reference).
+
+    The readable part is the last path component and the tag, as a DNS label. Raises InvalidReference.
+    """
+    reference = parse(image)
+    last = reference.path.rpartition("/")[2]
+    readable = re.sub(r"[^a-z0-9]+", "-", f"{last}-{reference.tag or ''}".lower()).strip("-")[:50]
+    digest = hashlib.sha256(reference.canonical.encode()).hexdigest()[:10]
+    return f"{readable.strip('-')}-{digest}"
