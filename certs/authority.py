@@ -34,7 +34,7 @@ def issue_authority(
     signed verifies under both, so clients that still trust the old certificate keep working.
     Raise CommonNameError, LifetimeError, or MalformedKeyError.
     """
-    key = new_key() if key_pem is None else _signing_key(key_pem)
+    key = new_key() if key_pem is None else signing_key(key_pem)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _common_name(common_name))])
     not_before, not_after = validity(now, lifetime)
     builder = (
@@ -67,13 +67,21 @@ def issue_leaf(
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(_issuer_identifier(parsed(issuer)), critical=False)
+        .add_extension(_issuer_identifier(parsed(issuer), issuer_key), critical=False)
         # RFC 5280 4.2.1.6: critical when nothing else names the subject.
         .add_extension(
             x509.SubjectAlternativeName(map(general_name, names)), critical=not list(subject)
         )
     )
     return _pair(builder.sign(issuer_key, hashes.SHA256()), key_to_pem(key))
+
+
+def signing_key(pem: bytes, *, source: str = "the CA's key") -> SigningKey:
+    """Read a key that can sign certificates here. Raise MalformedKeyError, calling it `source`."""
+    key = read_key(pem, source=source)
+    if not isinstance(key, SigningKey):
+        raise MalformedKeyError(f"{source}: neither ECDSA nor RSA; use an ECDSA P-256 key")
+    return key
 
 
 def _builder(
@@ -97,7 +105,7 @@ def _builder(
 def _issuer(authority: KeyPair) -> tuple[Certificate, SigningKey]:
     """Return the CA's certificate, the first of its PEM, and its key, which belong together."""
     issuer = describe(authority.certificate_pem, source="the CA's certificate")[0]
-    key = _signing_key(authority.key_pem)
+    key = signing_key(authority.key_pem)
     if not issuer.is_ca:
         raise UnusableCertificateError(
             f"{issuer.subject} is no CA (basicConstraints); give the certificate of a CA"
@@ -109,22 +117,12 @@ def _issuer(authority: KeyPair) -> tuple[Certificate, SigningKey]:
     return issuer, key
 
 
-def _signing_key(pem: bytes) -> SigningKey:
-    key = read_key(pem, source="the CA's key")
-    if not isinstance(key, SigningKey):
-        raise MalformedKeyError("the CA's key: neither ECDSA nor RSA; use an ECDSA P-256 key")
-    return key
-
-
-def _issuer_identifier(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+def _issuer_identifier(issuer: x509.Certificate, key: SigningKey) -> x509.AuthorityKeyIdentifier:
     """Repeat the issuer's own identifier: a CA from elsewhere may compute it in another way."""
     try:
         own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
     except x509.ExtensionNotFound:
-        key = issuer.public_key()
-        if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-            raise UnusableCertificateError("the CA's key is neither ECDSA nor RSA") from None
-        return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)
 
 

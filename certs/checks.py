@@ -26,10 +26,14 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One thing wrong with a certificate. The message says what and how to cure it, not where."""
+    """One thing wrong with a certificate: what, and how to cure it. The reader knows which one."""
 
     kind: FaultKind
-    message: str
+    what: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.cure}"
 
 
 def faults(
@@ -67,13 +71,14 @@ def _time_faults(leaf: Certificate, now: datetime) -> Iterator[Fault]:
     if now > leaf.not_after:
         yield Fault(
             kind=FaultKind.EXPIRED,
-            message=f"expired at {leaf.not_after:%Y-%m-%d %H:%M:%S} UTC; issue a new certificate",
+            what=f"expired at {leaf.not_after:%Y-%m-%d %H:%M:%S} UTC",
+            cure="issue a new certificate",
         )
     if now < leaf.not_before:
         yield Fault(
             kind=FaultKind.NOT_YET_VALID,
-            message=f"not valid before {leaf.not_before:%Y-%m-%d %H:%M:%S} UTC; "
-            "wait, or set this machine's clock right",
+            what=f"not valid before {leaf.not_before:%Y-%m-%d %H:%M:%S} UTC",
+            cure="wait, or set this machine's clock right",
         )
 
 
@@ -84,8 +89,8 @@ def _key_faults(leaf: Certificate, key_pem: bytes | None) -> Iterator[Fault]:
     if public_bytes(key.public_key()) != public_bytes(parsed(leaf).public_key()):
         yield Fault(
             kind=FaultKind.KEY_MISMATCH,
-            message="the private key is not this certificate's (the server's own must come first); "
-            "write the two that belong together",
+            what="the private key is not the certificate's",
+            cure="write the two that belong together, the server's own first in its chain",
         )
 
 
@@ -94,7 +99,8 @@ def _authority_faults(leaf: Certificate, authorities: Sequence[Certificate]) -> 
         names = ", ".join(authority.subject for authority in authorities)
         yield Fault(
             kind=FaultKind.NOT_ISSUED_BY_CA,
-            message=f"not issued by the CA {names}; give the CA that issued it, or issue it again",
+            what=f"not issued by the CA {names}",
+            cure="give the CA that issued it, or issue it again",
         )
 
 
@@ -102,12 +108,14 @@ def _purpose_faults(leaf: Certificate) -> Iterator[Fault]:
     if not leaf.hosts:
         yield Fault(
             kind=FaultKind.NO_HOSTS,
-            message="names no host in subjectAltName, where alone clients look; issue it again",
+            what="names no host in subjectAltName, where alone clients look",
+            cure="issue it again with its hosts",
         )
     if not leaf.for_servers:
         yield Fault(
             kind=FaultKind.NOT_FOR_SERVERS,
-            message="its extendedKeyUsage lacks serverAuth; issue it again as a server certificate",
+            what="its extendedKeyUsage lacks serverAuth",
+            cure="issue it again as a server certificate",
         )
 
 
@@ -116,5 +124,6 @@ def _host_faults(leaf: Certificate, hosts: Sequence[str]) -> Iterator[Fault]:
         if not covers(leaf.hosts, host):
             yield Fault(
                 kind=FaultKind.HOST_NOT_COVERED,
-                message=f"does not cover {host}; issue it again with that host",
+                what=f"does not cover {host}",
+                cure="issue it again with that host",
             )

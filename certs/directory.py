@@ -1,10 +1,4 @@
-"""A directory of certificates as a Secret mounts it: load a checked pair, write one, watch it.
-
-tls.crt         the server's certificate, then any intermediates
-tls.key         its key
-client-ca.crt   optional: the CAs whose clients may connect (mutual TLS)
-ca.crt ca.key   the CA of a directory of our own issue; not read here
-"""
+"""A directory of certificates as a Secret mounts it: load a checked pair, write one, watch it."""
 
 import os
 from collections.abc import Iterator
@@ -14,17 +8,18 @@ from datetime import datetime
 from pathlib import Path
 
 from certs.certificate import Certificate, describe
-from certs.checks import faults
+from certs.checks import FaultKind, faults
 from certs.errors import CertificateError, UnusableCertificateError, UnusableDirectoryError
 from certs.files import make_private_directory, read, read_if_there, replace
 from certs.keypair import KeyPair, read_key
+from certs.layout import (
+    AUTHORITY_CERTIFICATE,
+    AUTHORITY_KEY,
+    CLIENT_AUTHORITIES,
+    LEAF_CERTIFICATE,
+    LEAF_KEY,
+)
 from certs.lock import locked
-
-LEAF_CERTIFICATE = "tls.crt"
-LEAF_KEY = "tls.key"
-CLIENT_AUTHORITIES = "client-ca.crt"
-AUTHORITY_CERTIFICATE = "ca.crt"
-AUTHORITY_KEY = "ca.key"
 
 _SERVED = (LEAF_CERTIFICATE, LEAF_KEY, CLIENT_AUTHORITIES)
 
@@ -32,8 +27,8 @@ _SERVED = (LEAF_CERTIFICATE, LEAF_KEY, CLIENT_AUTHORITIES)
 # one rename of `..data`, after which the old directory is removed.
 _KUBELET_LINK = "..data"
 
-# One swap while we read is met by reading again; kubelet swaps at most once a minute or so.
-_ATTEMPTS = 3
+# What we read may be removed under our hands by a swap; kubelet makes one a minute or so.
+_SWAPS_MET = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +58,14 @@ def load(directory: Path, *, now: datetime) -> ServingPair:
     The caller then keeps its last good pair, and tries again when `version()` changes, and now and
     then besides: a certificate that is not valid yet becomes so without any file changing.
     """
-    seen = version(directory)
-    contents = _read_together(directory)
-    return _checked(directory, contents, seen, now)
+    for _ in range(_SWAPS_MET):
+        live = _live(directory)
+        try:
+            return _load(directory, live, now)
+        except UnusableDirectoryError:
+            if _live(directory) == live:
+                raise
+    return _load(directory, _live(directory), now)
 
 
 def write(directory: Path, leaf: KeyPair, *, authority: KeyPair | None = None) -> None:
@@ -95,21 +95,85 @@ def version(directory: Path) -> str:
     Three stat calls, some microseconds: cheap enough to poll each second. A file that is overwritten
     in place with as many bytes within one tick of the clock (4 ms) goes unnoticed; a rename never.
     """
-    live = _live(directory)
-    return " ".join(_identity(live / name) for name in _SERVED)
+    return _version(_live(directory))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Contents:
-    certificate: bytes | CertificateError
-    key: bytes | CertificateError
-    client_authorities: bytes | CertificateError | None
+def _load(directory: Path, live: Path, now: datetime) -> ServingPair:
+    """Load from the real directory `live`; errors name the files as in `directory`."""
+    seen = _version(live)  # of the directory that is read, even if another is live by now
+    certificate_path, key_path = directory / LEAF_CERTIFICATE, directory / LEAF_KEY
+    errors: list[CertificateError] = []
+    certificate_pem = key_pem = b""
+    chain: tuple[Certificate, ...] = ()
+    client_authorities: tuple[Certificate, ...] | None = None
+    with _gathering(errors):
+        certificate_pem = read(live / LEAF_CERTIFICATE, shown=certificate_path)
+        chain = describe(certificate_pem, source=str(certificate_path))
+    with _gathering(errors):
+        key_pem = _read_key_pem(live / LEAF_KEY, key_path)
+    with _gathering(errors):
+        client_authorities = _client_authorities(live, directory / CLIENT_AUTHORITIES, now)
+    if chain:
+        errors += _leaf_errors(directory, chain[0], key_pem or None, now)
+    if errors:
+        raise UnusableDirectoryError(errors)
+    return ServingPair(
+        certificate_path=certificate_path,
+        key_path=key_path,
+        client_ca_path=directory / CLIENT_AUTHORITIES if client_authorities else None,
+        certificate_pem=certificate_pem,
+        key_pem=key_pem,
+        leaf=chain[0],
+        client_authorities=client_authorities or (),
+        version=seen,
+    )
+
+
+@contextmanager
+def _gathering(errors: list[CertificateError]) -> Iterator[None]:
+    try:
+        yield
+    except CertificateError as error:
+        errors.append(error)
+
+
+def _read_key_pem(path: Path, shown: Path) -> bytes:
+    pem = read(path, shown=shown)
+    read_key(pem, source=str(shown))
+    return pem
+
+
+def _leaf_errors(
+    directory: Path, leaf: Certificate, key_pem: bytes | None, now: datetime
+) -> Iterator[UnusableCertificateError]:
+    for fault in faults(leaf, now=now, key_pem=key_pem):
+        at_key = fault.kind is FaultKind.KEY_MISMATCH
+        path = directory / (LEAF_KEY if at_key else LEAF_CERTIFICATE)
+        yield UnusableCertificateError(f"{path}: {fault}")
+
+
+def _client_authorities(live: Path, shown: Path, now: datetime) -> tuple[Certificate, ...] | None:
+    """Return the client CAs, or None without the file: a file that holds no CA refuses everyone."""
+    pem = read_if_there(live / CLIENT_AUTHORITIES, shown=shown)
+    if pem is None:
+        return None
+    found = describe(pem, source=str(shown))
+    if not any(one.is_ca and one.not_before <= now <= one.not_after for one in found):
+        raise UnusableCertificateError(
+            f"{shown}: holds no CA certificate that is valid now, so no client could connect; "
+            "put the client CA there, or remove the file"
+        )
+    return found
 
 
 def _live(directory: Path) -> Path:
     """Return the real directory behind kubelet's links, if there are any."""
     link = directory / _KUBELET_LINK
     return Path(os.path.realpath(link if link.is_symlink() else directory))
+
+
+def _version(live: Path) -> str:
+    return " ".join(_identity(live / name) for name in _SERVED)
 
 
 def _identity(path: Path) -> str:

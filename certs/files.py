@@ -15,34 +15,34 @@ _READING = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _CREATING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-def read(path: Path) -> bytes:
-    """Return a regular file's bytes, all of them. Raise UnreadableFileError, also when it is missing."""
-    content = read_if_there(path)
+def read(path: Path, *, shown: Path | None = None) -> bytes:
+    """Return a regular file's bytes. Raise UnreadableFileError, also when it is missing.
+
+    `shown` is what an error calls the file where that is not its path.
+    """
+    content = read_if_there(path, shown=shown)
     if content is None:
         raise UnreadableFileError(
-            f"{path}: no such file; mount the Secret that holds it, or issue it with nbgate certs issue"
+            f"{shown or path}: no such file; mount the Secret that holds it, "
+            "or issue it with nbgate certs issue"
         )
     return content
 
 
-def read_if_there(path: Path) -> bytes | None:
-    """Return a regular file's bytes, or None when there is no such file. Raise UnreadableFileError."""
+def read_if_there(path: Path, *, shown: Path | None = None) -> bytes | None:
+    """Return a regular file's bytes, or None when there is none. Raise UnreadableFileError."""
     try:
-        descriptor = os.open(path, _READING)
+        content = _read_regular(path)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _unreadable(path, error) from error
-    with open(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise UnreadableFileError(f"{path}: not a regular file; put the PEM file there")
-        try:
-            content = stream.read(LARGEST_FILE + 1)
-        except OSError as error:
-            raise _unreadable(path, error) from error
+        raise _unreadable(shown or path, error) from error
+    if content is None:
+        raise UnreadableFileError(f"{shown or path}: not a regular file; put the PEM file there")
     if len(content) > LARGEST_FILE:
         raise UnreadableFileError(
-            f"{path}: larger than {LARGEST_FILE} bytes, so no PEM file of ours; put the right one there"
+            f"{shown or path}: over {LARGEST_FILE} bytes, more than a Secret can hold; "
+            "put the right file there"
         )
     return content
 
@@ -80,15 +80,28 @@ def unwritable(path: Path, error: OSError) -> UnwritableFileError:
     )
 
 
+def _read_regular(path: Path) -> bytes | None:
+    """Return at most one byte more than the limit, or None for what is no regular file."""
+    descriptor = os.open(path, _READING)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            return stream.read(LARGEST_FILE + 1)
+    finally:
+        os.close(descriptor)
+
+
 def _unreadable(path: Path, error: OSError) -> UnreadableFileError:
     return UnreadableFileError(
-        f"{path}: cannot be read ({error.strerror}); let this user read it, or name another directory"
+        f"{path}: cannot be read ({error.strerror}); "
+        "let this user read it, or name another directory"
     )
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
     descriptor = os.open(path, _CREATING, 0o600)
-    with open(descriptor, "wb") as stream:
+    with os.fdopen(descriptor, "wb") as stream:
         os.fchmod(descriptor, mode)  # whatever the umask is
         stream.write(content)
         stream.flush()

@@ -37,6 +37,14 @@ def normalize(host: str) -> str:
     return host.lower()
 
 
+def is_host(host: str) -> bool:
+    """Say whether a text is a host, and in its normal form."""
+    try:
+        return normalize(host) == host
+    except HostError:
+        return False
+
+
 def normalize_all(hosts: Sequence[str]) -> tuple[str, ...]:
     """Return the normal forms in order, each once. Raise HostError for none or too many."""
     distinct = tuple(dict.fromkeys(map(normalize, hosts)))
@@ -61,9 +69,8 @@ def covers(names: Iterable[str], host: str) -> bool:
     known = frozenset(names)
     if host in known:
         return True
-    first, dot, rest = host.partition(".")
-    is_name = dot and first != "*" and _address(host) is None
-    return bool(is_name) and "." in rest and f"*.{rest}" in known
+    _, _, rest = host.partition(".")
+    return _address(host) is None and "." in rest and f"*.{rest}" in known
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -16,8 +16,9 @@ LEAF_LIFETIME = timedelta(days=90)
 BACKDATED = timedelta(minutes=5)
 """A client whose clock is slow would refuse a certificate that begins now."""
 
-SHORTEST = timedelta(minutes=1)
-"""Certificates count whole seconds, and must still hold when they have been stored and loaded."""
+SHORTEST = timedelta(minutes=10)
+"""The backdating counts as life, so a certificate for less than half of that again would be due for
+renewal as soon as it is issued; ten minutes leave five."""
 
 # RFC 5280 4.1.2.5: UTCTime begins in 1950, GeneralizedTime ends in 9999.
 _EARLIEST = datetime(1950, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from certs.files import unwritable
 
 LOCK_FILE = ".lock"
 
-# Writing takes milliseconds; whoever holds the lock for longer is stuck, and waiting for ever helps no one.
+# Writing takes milliseconds: whoever holds the lock for longer is stuck, and waiting does not help.
 PATIENCE = 10.0
 _PAUSE = 0.02
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from tests.cluster.manifests import Document
@@ -49,9 +50,14 @@ class Cluster:
             check=False,
             env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
         )
+        if done.returncode:
+            self.check()
         if check and done.returncode:
             raise KubectlFailed(f"kubectl {' '.join(args)}: {done.stderr or done.stdout}")
         return done
+
+    def check(self) -> None:
+        """Raise where the cluster itself is known to be broken, so that a failure tells the cause."""
 
     def create(
         self,
@@ -71,3 +77,18 @@ class Cluster:
         """Return the API server's JSON answer to GET, as the kubeconfig's user."""
         answer: Document = json.loads(self.kubectl("get", "--raw", path).stdout)
         return answer
+
+    def admits_pods_of(self, account: str, namespace: str) -> bool:
+        """Tell whether the API server would admit a pod with this service account.
+
+        Before 1.24 it refuses one until a controller has given the account a Secret with a token.
+        """
+        found = self.get(f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}")
+        return self.version >= (1, 24) or bool(found.get("secrets"))
+
+    @cached_property
+    def version(self) -> tuple[int, int]:
+        """The API server's (major, minor) version."""
+        told = self.get("/version")
+        # Some vendors append to the minor version, as in "27+".
+        return int(told["major"]), int(told["minor"].rstrip("+"))

@@ -101,6 +101,9 @@ def apiserver(settings: Settings, more: Sequence[str]) -> Command:
         f"--audit-log-path={settings.audit_log}",
         "--kubelet-preferred-address-types=InternalIP",
     ]
+    if loopback:
+        # No pod could use the Service `kubernetes`, and its loopback address is refused again and again in the log.
+        command.append("--endpoint-reconciler-type=none")
     if settings.programs.version < (1, 23):
         # On by default from 1.23; a gate that has been dropped since would be a fault.
         command.append("--feature-gates=EphemeralContainers=true")
@@ -122,8 +125,13 @@ def controller_manager(settings: Settings, program: Path) -> Command:
         f"--service-account-private-key-file={settings.service_account_key}",
         f"--root-ca-file={settings.certificate}",
         "--leader-elect=false",  # alone, and so at work at once
+        # By default it asks at most 20 times a second, and needs three seconds more to start.
+        "--kube-api-qps=500",
+        "--kube-api-burst=500",
         "--secure-port=0",
     ]
     if settings.programs.version < (1, 24):
-        command.append("--port=0")  # else it serves plain HTTP on a fixed port; the flag is gone since
+        command.append(
+            "--port=0"
+        )  # else it serves plain HTTP on a fixed port; the flag is gone since
     return command

@@ -82,7 +82,7 @@ class ControlPlane(Cluster):
         )
         self.runs_controllers = programs.controller_manager is not None
         self.directory = directory
-        self._programs = programs
+        self.programs = programs
         self._address = address
         self._apiserver_flags = apiserver_flags
         self._components: list[Component] = []
@@ -92,7 +92,7 @@ class ControlPlane(Cluster):
         with ExitStack() as stack:
             ports = stack.enter_context(reserved_ports(3))
             settings = commands.Settings(
-                programs=self._programs,
+                programs=self.programs,
                 directory=self.directory,
                 address=self._address,
                 secure_port=ports[0],
@@ -152,16 +152,19 @@ class ControlPlane(Cluster):
             raise RequestRefused(f"GET {path} as {token}: {answer.status} {answer.text}")
         return answer.document
 
-    def audit_events(self) -> list[Document]:
-        """Return the API server's audit events for pods and Notebooks so far, at level Metadata.
+    def audit_events(self, namespace: str | None = None) -> list[Document]:
+        """Return the API server's audit events so far, for pods and Notebooks, at level Metadata.
 
-        An event is written when its request has been answered, so it may follow the answer a little
-        later: wait for it.
+        Of one namespace, where it is given. An event is written when its request has been answered, so
+        it may follow the answer a little later: wait for it.
         """
         if not self.audit_log.exists():
             return []
         *lines, _unfinished = self.audit_log.read_text().split("\n")
-        return [json.loads(line) for line in lines]
+        events: list[Document] = [json.loads(line) for line in lines]
+        return [
+            event for event in events if namespace in {None, event["objectRef"].get("namespace")}
+        ]
 
     def _start(self, settings: commands.Settings) -> None:
         _write_files(settings)
@@ -176,9 +179,9 @@ class ControlPlane(Cluster):
         if settings.programs.controller_manager:
             command = commands.controller_manager(settings, settings.programs.controller_manager)
             self.start("kube-controller-manager", command)
-            # The last thing that a first pod needs. Its maker is one of the controllers.
+            # The last thing that a first pod needs, and made by two of the controllers.
             wait_for(
-                lambda: self.get("/api/v1/namespaces/default/serviceaccounts/default"),
+                lambda: self.admits_pods_of("default", "default"),
                 START_SECONDS,
                 "kube-controller-manager to make the first service account",
                 ignoring=(RequestRefused,),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 Document: TypeAlias = dict[str, Any]
 
@@ -36,64 +36,35 @@ def profile(name: str) -> list[Document]:
     ]
 
 
-def notebook(
-    name: str,
-    namespace: str,
-    image: str,
-    *,
-    version: str = "v1beta1",
-    labels: Mapping[str, str] | None = None,
-    annotations: Mapping[str, str] | None = None,
-    env: Sequence[Document] | None = None,
-    claim: bool = True,
-    mount: bool = True,
-    security_context: Document | None = None,
-    resources: Mapping[str, Mapping[str, str]] = RESOURCES,
-) -> Document:
-    """Return a Notebook as the spawner makes it.
+class Choices(TypedDict, total=False):
+    """What a user may choose for a Notebook; left out, it is as the spawner's form suggests."""
 
-    `claim` gives the pod a workspace volume and `mount` mounts it at the home: the spawner's first
-    request, a dry run, is one without mounts. `security_context` is the notebook container's.
-    """
-    workspace = f"{name}-workspace"
-    volumes: list[Document] = [{"name": "dshm", "emptyDir": {"medium": "Memory"}}]
-    mounts = [{"name": "dshm", "mountPath": "/dev/shm"}]
-    if claim:
-        volumes.append({"name": workspace, "persistentVolumeClaim": {"claimName": workspace}})
-    if claim and mount:
-        mounts.append({"name": workspace, "mountPath": "/home/jovyan"})
-    container: Document = {
-        "name": name,
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "env": list(env or ()),
-        "resources": {kind: dict(quantities) for kind, quantities in resources.items()},
-        "volumeMounts": mounts,
-    }
-    if security_context is not None:
-        container["securityContext"] = security_context
+    labels: Mapping[str, str]  # besides `app`; "configurations" in the form are such labels
+    annotations: Mapping[str, str]  # besides the server type
+    env: Sequence[Document]
+    claim: bool  # a workspace volume; default true
+    mount: bool  # that volume at the home; default true. The spawner's first request, a dry run, has none
+    security_context: Document  # the notebook container's
+    resources: Mapping[str, Mapping[str, str]]
+
+
+def notebook(
+    name: str, namespace: str, image: str, *, version: str = "v1beta1", **choices: Unpack[Choices]
+) -> Document:
+    """Return a Notebook as the spawner makes it."""
     return {
         "apiVersion": f"kubeflow.org/{version}",
         "kind": "Notebook",
         "metadata": {
             "name": name,
             "namespace": namespace,
-            "labels": {"app": name, **(labels or {})},
+            "labels": {"app": name, **choices.get("labels", {})},
             "annotations": {
                 "notebooks.kubeflow.org/server-type": "jupyter",
-                **(annotations or {}),
+                **choices.get("annotations", {}),
             },
         },
-        "spec": {
-            "template": {
-                "spec": {
-                    "serviceAccountName": "default-editor",
-                    "containers": [container],
-                    "volumes": volumes,
-                    "tolerations": [],
-                }
-            }
-        },
+        "spec": {"template": {"spec": _pod_spec(name, image, choices)}},
     }
 
 
@@ -133,31 +104,14 @@ def stateful_set(
     namespace: str,
     image: str,
     *,
-    labels: Mapping[str, str] | None = None,
-    env: Sequence[Document] | None = None,
     containers_before: Sequence[Document] = (),
-    claim: bool = True,
-    mount: bool = True,
-    security_context: Document | None = None,
-    resources: Mapping[str, Mapping[str, str]] = RESOURCES,
+    **choices: Unpack[Choices],
 ) -> Document:
     """Return the StatefulSet of the Notebook that these arguments describe; see `notebook`.
 
     `containers_before` stand before the notebook's container, where Istio may put its proxy.
     """
-    made = stateful_set_of(
-        notebook(
-            name,
-            namespace,
-            image,
-            labels=labels,
-            env=env,
-            claim=claim,
-            mount=mount,
-            security_context=security_context,
-            resources=resources,
-        )
-    )
+    made = stateful_set_of(notebook(name, namespace, image, **choices))
     made["spec"]["template"]["spec"]["containers"][:0] = containers_before
     return made
 
@@ -172,6 +126,32 @@ def pod_of(stateful_set: Document) -> Document:
         "kind": "Pod",
         "metadata": {**template["metadata"], **identity},
         "spec": template["spec"],
+    }
+
+
+def _pod_spec(name: str, image: str, choices: Choices) -> Document:
+    workspace = f"{name}-workspace"
+    volumes: list[Document] = [{"name": "dshm", "emptyDir": {"medium": "Memory"}}]
+    mounts = [{"name": "dshm", "mountPath": "/dev/shm"}]
+    if choices.get("claim", True):
+        volumes.append({"name": workspace, "persistentVolumeClaim": {"claimName": workspace}})
+        if choices.get("mount", True):
+            mounts.append({"name": workspace, "mountPath": "/home/jovyan"})
+    container: Document = {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "env": list(choices.get("env", ())),
+        "resources": dict(choices.get("resources", RESOURCES)),
+        "volumeMounts": mounts,
+    }
+    if "security_context" in choices:
+        container["securityContext"] = choices["security_context"]
+    return {
+        "serviceAccountName": "default-editor",
+        "containers": [container],
+        "volumes": volumes,
+        "tolerations": [],
     }
 
 

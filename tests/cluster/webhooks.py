@@ -10,8 +10,8 @@ from tests.cluster.manifests import Document
 
 FailurePolicy = Literal["Ignore", "Fail"]
 
-# Mutating configurations run in the order of their names: this one after `admission-webhook-…`, which applies PodDefaults
-# and refuses a pod on a conflict with what is already there, and after `istio-…`.
+# Mutating configurations run in the order of their names: this one after `admission-webhook-…`, which applies
+# PodDefaults and refuses a pod on a conflict with what is already there, and after `istio-…`.
 NAME = "nbgate"
 
 # Nothing outside users' profiles is ever matched, so an outage of the webhook can block nothing else.
@@ -19,16 +19,15 @@ PROFILES: Document = {"matchLabels": {"app.kubernetes.io/part-of": "kubeflow-pro
 NOTEBOOK_PODS: Document = {"matchExpressions": [{"key": "notebook-name", "operator": "Exists"}]}
 
 
-def mutating(
-    port: int, ca_bundle: bytes, *, failure_policy: FailurePolicy = "Ignore"
-) -> Document:
+def mutating(port: int, ca_bundle: bytes, *, failure_policy: FailurePolicy = "Ignore") -> Document:
     """Return the MutatingWebhookConfiguration for a server on this port of 127.0.0.1.
 
     `ca_bundle` is PEM. It may fail open, because the validating side judges what comes out.
     """
     common = _webhook(f"https://127.0.0.1:{port}/mutate", ca_bundle, failure_policy, seconds=2)
     pods = {
-        "name": "pods.nbgate.dev",
+        # Not the validating side's name: the API server keys audit annotations by it, and keeps the first of two.
+        "name": "mutate.pods.nbgate.dev",
         "rules": [_rule("", "v1", "pods", ["CREATE"])],
         "objectSelector": NOTEBOOK_PODS,
         # A later webhook may add a container or undo a patch; nbgate's patches are idempotent.
@@ -41,7 +40,7 @@ def validating(port: int, ca_bundle: bytes, *, failure_policy: FailurePolicy = "
     """Return the ValidatingWebhookConfiguration for a server on this port of 127.0.0.1; see `mutating`.
 
     Ephemeral containers have an entry without objectSelector. Before Kubernetes 1.22 their request
-    carries an EphemeralContainers, which has no labels: a selector would match none of them, ever.
+    carries an EphemeralContainers, which has no labels: a selector would let every one of them by.
     """
     common = _webhook(f"https://127.0.0.1:{port}/validate", ca_bundle, failure_policy, seconds=5)
     pods = {
@@ -72,7 +71,9 @@ def _configuration(kind: str, webhooks: Sequence[Document]) -> Document:
     }
 
 
-def _webhook(url: str, ca_bundle: bytes, failure_policy: FailurePolicy, *, seconds: int) -> Document:
+def _webhook(
+    url: str, ca_bundle: bytes, failure_policy: FailurePolicy, *, seconds: int
+) -> Document:
     return {
         "clientConfig": {"url": url, "caBundle": base64.b64encode(ca_bundle).decode()},
         "namespaceSelector": PROFILES,

@@ -160,6 +160,7 @@ def test_a_pattern_with_a_tag_counts_beside_a_digest_too() -> None:
         ({"NVIDIA_VISIBLE_DEVICES": ""}, None),
         ({"NVIDIA_DRIVER_CAPABILITIES": "all", "HABANA_LOGS": "/var/log"}, None),
         ({"MY_CUDA_VERSION": "12", "cuda_version": "12", "NV_CUDNN_VERSION": "9"}, None),
+        ({"MY_NV_CUDA_LIB_VERSION": "12"}, None),
         ({"ROCM_VERSION": "6.3.1", "PATH": "/usr/local/cuda/bin"}, None),
     ],
 )

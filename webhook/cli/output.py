@@ -35,7 +35,9 @@ def console(*, stderr: bool = False) -> Console:
 
 def new_table(*columns: str) -> Table:
     """Make a table without lines, as kubectl prints them."""
-    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    table = Table(
+        box=None, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 3, 0, 0)
+    )
     for name in columns:
         table.add_column(name, overflow="fold")
     return table

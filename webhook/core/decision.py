@@ -253,8 +253,12 @@ def _with_action(violation: Violation, action: Action) -> Violation:
 def _exemption(
     violation: Violation, exemptions: Sequence[Exemption], namespace: str, now: float
 ) -> Exemption | None:
-    held = violation.use.reference
-    return next((e for e in exemptions if e.covers(violation.rule, namespace, held, now)), None)
+    for exemption in exemptions:
+        if not exemption.waives(violation.rule, namespace, now):
+            continue
+        if not exemption.images or violation.use.matches(exemption.images):
+            return exemption
+    return None
 
 
 def answer(decision: Decision, snapshot: Snapshot) -> Answer:

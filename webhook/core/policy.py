@@ -22,7 +22,6 @@ from webhook.core.document import (
     validate,
 )
 from webhook.core.imagepattern import ImagePattern, compile_pattern
-from webhook.core.reference import Reference
 from webhook.core.requirements import EXEMPT_BY_DEFAULT, RULES, Requirement
 
 DEFAULT_HELP_URL = "https://github.com/nbgate/nbgate/blob/main/docs/requirements.md"
@@ -212,16 +211,14 @@ class Exemption(Strict):
             )
         return self
 
-    def covers(self, rule: str, namespace: str, reference: Reference | None, now: float) -> bool:
-        """Tell whether it waives `rule` for this image in this namespace. It holds to the end of its last day, UTC."""
+    def waives(self, rule: str, namespace: str, now: float) -> bool:
+        """Tell whether it waives `rule` in this namespace, for the images that it names; an empty list names all.
+
+        It holds to the end of its last day, UTC.
+        """
         rules = EXEMPT_BY_DEFAULT if self.requirements is None else self.requirements
-        if rule not in rules or now >= self.ends:
-            return False
-        if self.namespaces and namespace not in self.namespaces:
-            return False
-        if not self.images:
-            return True
-        return reference is not None and any(p.matches(reference) for p in self.images)
+        named = not self.namespaces or namespace in self.namespaces
+        return named and rule in rules and now < self.ends
 
     @property
     def ends(self) -> float:

@@ -19,6 +19,7 @@ class Finding:
         scan: the newest result for its digest; None where there is none.
         digest: what the reference names, or what its tag was resolved to; None where that is not known.
         resolved_at: when the tag was last seen to mean this digest, in seconds since the epoch; None by digest.
+        tag_vouched: the reference names a tag beside its digest, and that tag was resolved to that digest.
         pending: a document without a result, which says how far the scan has come; None where there is none.
 
     """
@@ -26,6 +27,7 @@ class Finding:
     scan: Scan | None = None
     digest: str | None = None
     resolved_at: float | None = None
+    tag_vouched: bool = False
     pending: Scan | None = None
 
     def stale(self, now: float, after: float) -> bool:
@@ -55,12 +57,19 @@ class ScanIndex:
         """Look up what is known about a reference; two dictionary look-ups at most."""
         if reference.digest is not None:
             scan = self._by_digest.get(digest_key(reference.digest))
-            return Finding(scan=scan, digest=reference.digest) if scan else self._waiting(reference)
+            if scan is None:
+                return self._waiting(reference)
+            vouched = self._vouches(reference)
+            return Finding(scan=scan, digest=reference.digest, tag_vouched=vouched)
         alias = self._by_tag.get(reference.canonical)
         if alias is None or alias.digest is None:
             return self._waiting(reference)
         scan = self._by_digest[digest_key(alias.digest)]
         return Finding(scan=scan, digest=alias.digest, resolved_at=alias.resolved_at)
+
+    def _vouches(self, reference: Reference) -> bool:
+        alias = self._by_tag.get(reference.tagged or "")
+        return alias is not None and reference.digest in (alias.digest, *alias.manifests)
 
     def _waiting(self, reference: Reference) -> Finding:
         pending = self._pending.get(reference.canonical)

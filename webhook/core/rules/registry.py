@@ -13,7 +13,7 @@ from webhook.core.rules.violation import ImageUse, Violation
 def judge(use: ImageUse, policy: PolicySpec, spec_path: str) -> Iterator[Violation]:
     """Find an image from a registry that is not allowed."""
     allow = policy.registries.allow
-    if not allow or use.reference is None or any(p.matches(use.reference) for p in allow):
+    if not allow or use.reference is None or use.matches(allow):
         return
     yield Violation(
         rule="registry",

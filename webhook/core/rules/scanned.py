@@ -39,7 +39,7 @@ def judge(use: ImageUse, policy: PolicySpec, now: float, spec_path: str) -> Iter
 def _waiting(use: ImageUse) -> str:
     pending = use.finding.pending if use.finding else None
     if pending is None:
-        return "it has no scan result: ask your platform team to scan it (nbgate scan)"
+        return "it has no scan result: ask your platform team to scan it"
     if pending.phase == "Failed":
         return f"its last scan failed{f': {pending.note}' if pending.note else ''}"
     return "its scan is under way: the notebook starts when the scan is done"

@@ -1,8 +1,10 @@
 """What a rule finds, and what it looks at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from webhook.core.actions import Action
+from webhook.core.imagepattern import ImagePattern
 from webhook.core.pod import Container
 from webhook.core.reference import Reference
 from webhook.core.requirements import RuleId
@@ -25,6 +27,17 @@ class ImageUse:
     problem: str
     serves: bool
     finding: Finding | None
+
+    def matches(self, patterns: Sequence[ImagePattern]) -> bool:
+        """Tell whether the image matches one of the patterns.
+
+        A tag beside a digest is only its writer's word: it counts when our own scan resolved it to that digest.
+        """
+        reference = self.reference
+        if reference is None:
+            return False
+        trusted = self.finding is not None and self.finding.tag_vouched
+        return any(pattern.matches(reference, trust_tag=trusted) for pattern in patterns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,54 @@
+# nbgate. On a fresh machine with Python 3.11 or newer and make: `make run` starts the webhook, `make test` proves it.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help run venv test check lint unit cluster bench lock image clean
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: venv ## Start the webhook on https://127.0.0.1:8443 with its embedded defaults
+	$(BIN)/nbgate serve --listen 127.0.0.1:8443
+
+venv: $(VENV)/.runtime ## Set up .venv with the locked dependencies and .venv/bin/nbgate
+
+$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nbgate needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	@echo "Setting up $(VENV) (once, about half a minute) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	@echo "Installing the test tools …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+test: lint unit cluster ## Set everything up and pass everything
+
+lint: $(VENV)/.dev ## Formatter, ruff, mypy --strict, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev ## Unit, property and HTTP tests
+	$(BIN)/python -m pytest -m "not cluster"
+
+cluster: $(VENV)/.dev ## Tests against a real Kubernetes API server (built once, about 8 minutes, where there is none)
+	$(BIN)/python -m pytest -m cluster
+
+bench: $(VENV)/.dev ## Measure decisions, the server and loading, each beside a floor
+	$(BIN)/python -m bench
+
+lock: $(VENV)/.dev ## Lock the dependencies anew, with hashes and without addresses
+	$(BIN)/python -m pip install -q --disable-pip-version-check uv
+	cd requirements && ./lock
+
+image: ## Build the container image (BASE=… for another base, BUILDER=buildah for another tool)
+	$(or $(BUILDER),docker) build -t nbgate:dev $(if $(BASE),--build-arg BASE=$(BASE)) .
+
+clean: ## Remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

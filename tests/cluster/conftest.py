@@ -1,0 +1,103 @@
+"""What the cluster tests run on; `discovery.py` tells in which order it is looked for."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from functools import partial
+from typing import NoReturn
+
+import pytest
+
+from tests.cluster.cluster import Cluster, KubectlFailed
+from tests.cluster.controlplane import ControlPlane, RequestRefused
+from tests.cluster.discovery import Absent, ExistingCluster, Programs, find_kubernetes
+from tests.cluster.manifests import profile
+from tests.cluster.notebook_crd import notebook_crd
+from tests.cluster.waiting import wait_for
+
+NOT_YET = (KubectlFailed, RequestRefused)
+
+
+@pytest.fixture(scope="session")
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    """A Kubernetes that serves Notebooks: the developer's own, else one of the tests' own."""
+    found = find_kubernetes(os.environ, partial(_say, request.config))
+    match found:
+        case Absent():
+            _unavailable(f"no Kubernetes to test on: {found.reason}")
+        case ExistingCluster():
+            yield from _serving_notebooks(Cluster(found.kubectl, found.kubeconfig))
+        case Programs():
+            with ControlPlane(found, tmp_path_factory.mktemp("control-plane")) as control_plane:
+                yield from _serving_notebooks(control_plane)
+
+
+@pytest.fixture(scope="session")
+def control_plane(cluster: Cluster) -> ControlPlane:
+    """A control plane on this machine: it calls webhooks of the tests', and its audit log is at hand."""
+    if not isinstance(cluster, ControlPlane):
+        _unavailable("KUBECONFIG is set, and this test needs a control plane of its own")
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def controllers(cluster: Cluster) -> None:
+    """Some program makes the pods of StatefulSets."""
+    if not cluster.runs_controllers:
+        _unavailable("StatefulSets need a kube-controller-manager, and there is none beside etcd")
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A new profile namespace in which pods can be created."""
+    name = f"profile-{secrets.token_hex(4)}"
+    cluster.create(*profile(name))
+    if cluster.runs_controllers:
+        wait_for(
+            lambda: (
+                cluster.admits_pods_of("default", name)
+                and cluster.admits_pods_of("default-editor", name)
+            ),
+            20,
+            f"the service accounts of namespace {name}",
+            ignoring=NOT_YET,
+        )
+    yield name
+    # Its StatefulSets would go on creating pods, in front of the webhooks of later tests.
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def _serving_notebooks(cluster: Cluster) -> Iterator[Cluster]:
+    """Define the kind Notebook for as long as the tests run, where Kubeflow has not done so."""
+    definition = notebook_crd()
+    name = definition["metadata"]["name"]
+    if not cluster.kubectl("get", "crd", name, check=False).returncode:
+        yield cluster
+        return
+    cluster.create(definition)
+    wait_for(
+        lambda: cluster.get("/apis/kubeflow.org/v1/notebooks"),
+        20,
+        "the kind Notebook to be served",
+        ignoring=NOT_YET,
+    )
+    yield cluster
+    cluster.kubectl("delete", "crd", name, "--wait=false")
+
+
+def _say(config: pytest.Config, line: str) -> None:
+    """Tell the person who waits, past pytest's capture, which would show it only after a failure."""
+    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        sys.stderr.write(f"\n{line}\n")
+
+
+def _unavailable(reason: str) -> NoReturn:
+    """Skip, and say why; but never where the tests guard what is merged."""
+    if os.environ.get("CI"):
+        pytest.fail(f"in CI the cluster tests must run: {reason}", pytrace=False)
+    pytest.skip(reason)

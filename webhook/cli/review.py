@@ -1,0 +1,214 @@
+"""`nbgate review`: the decision on manifests, without a server. The newcomer's window."""
+
+import difflib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from rich.console import Console
+from rich.text import Text
+
+from webhook.cli.exits import DENIED, OK, BadInput
+from webhook.cli.inputs import Source, read_source
+from webhook.cli.output import Format, emit, output_option
+from webhook.cli.state import policy_option, read_state, scans_option
+from webhook.core.actions import Action
+from webhook.core.decision import Decision, Snapshot, mutate, validate
+from webhook.core.manifest import namespace_mode, request_for
+from webhook.core.message import clean
+from webhook.core.patch import apply_patch
+from webhook.core.reading import Malformed
+from webhook.core.review import Request, ReviewError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """One manifest with what /mutate and then /validate decide on it."""
+
+    source: Source
+    request: Request
+    mutated: Decision
+    validated: Decision
+    patched: Mapping[str, Any] | None
+
+    @property
+    def word(self) -> str:
+        """The decision as people say it."""
+        if self.validated.subject is None:
+            return "not a notebook"
+        return self.validated.word
+
+
+@click.command()
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
+@policy_option
+@scans_option
+@click.option(
+    "-n",
+    "--namespace",
+    default="default",
+    show_default=True,
+    help="The namespace of manifests that name none.",
+)
+@output_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    policy: Path | None,
+    scans: Path | None,
+    namespace: str,
+    output: Format,
+) -> None:
+    """Print the decision on Pods, Notebooks, StatefulSets or AdmissionReviews, and the patch as a diff.
+
+    FILE is YAML or JSON, one or many documents; - is standard input. The same core decides as in the server. A
+    StatefulSet stands for the pod that its controller creates; a Namespace among the documents gives its mode by the
+    label nbgate.dev/mode.
+
+    Exits 0 when all are allowed, 1 when one is denied, 2 when one cannot be read.
+    """
+    sources = [source for file in files for source in read_source(file)]
+    held, found = read_state(policy, scans)
+    for problem in found.problems:
+        click.echo(f"nbgate: left out: {problem}", err=True)
+    snapshot = replace(held, modes=_modes(sources))
+    now = time.time()
+    reviewed = [
+        _review(source, namespace, snapshot, now)
+        for source in sources
+        if source.document.get("kind") != "Namespace"
+    ]
+    if not reviewed:
+        raise BadInput(
+            "there is nothing to review: no Pod, Notebook, StatefulSet or AdmissionReview"
+        )
+    emit([_data(one) for one in reviewed], output, lambda out: _print(out, reviewed))
+    denied = any(one.validated.word == "denied" for one in reviewed)
+    ctx.exit(DENIED if denied else OK)
+
+
+def _modes(sources: Sequence[Source]) -> dict[str, str]:
+    try:
+        found = [namespace_mode(source.document) for source in sources]
+    except Malformed as error:
+        raise BadInput(f"a Namespace cannot be read: {error}") from error
+    return dict(pair for pair in found if pair is not None)
+
+
+def _review(source: Source, namespace: str, snapshot: Snapshot, now: float) -> Reviewed:
+    try:
+        request = request_for(source.document, namespace)
+        mutated = mutate(request, snapshot)
+        patched = None
+        if mutated.patch and request.object is not None:
+            patched = apply_patch(request.object, mutated.patch)
+        final = replace(request, object=patched) if patched is not None else request
+        validated = validate(final, snapshot, now)
+    except (Malformed, ReviewError) as error:
+        raise BadInput(f"{source}: {error}") from error
+    return Reviewed(
+        source=source, request=request, mutated=mutated, validated=validated, patched=patched
+    )
+
+
+def _data(one: Reviewed) -> dict[str, Any]:
+    decision = one.validated
+    return {
+        "source": str(one.source),
+        "kind": one.request.kind,
+        "namespace": one.request.namespace,
+        "name": one.request.name,
+        "notebook": decision.subject.notebook if decision.subject else None,
+        "decision": decision.word,
+        "message": decision.message,
+        "violations": [
+            {
+                "requirement": v.rule,
+                "action": v.action.label,
+                "message": v.message,
+                "field": v.field,
+                "image": v.use.container.image,
+            }
+            for v in decision.violations
+        ],
+        "warnings": [*one.mutated.warnings, *decision.warnings],
+        "exemptions": list(decision.exemptions),
+        "mode": decision.mode,
+        "patch": list(one.mutated.patch),
+    }
+
+
+_STYLES = {"denied": "bold red", "warned": "bold yellow", "allowed": "bold green"}
+_EXPLAINED = {
+    "denied": "the API server would refuse it",
+    "warned": "it would be admitted, with a warning",
+    "allowed": "it would be admitted",
+    "not a notebook": "nbgate leaves it alone: it has no label notebook-name, or is being deleted",
+}
+
+
+def _print(out: Console, reviewed: Sequence[Reviewed]) -> None:
+    for index, one in enumerate(reviewed):
+        if index:
+            out.print()
+        for line in _lines(one):
+            out.print(line)
+
+
+def _lines(one: Reviewed) -> Iterator[Text]:
+    request, decision = one.request, one.validated
+    named = clean(f"{request.kind} {request.namespace}/{request.name or '(no name yet)'}")
+    word = Text(one.word.upper(), style=_STYLES.get(one.word, "bold"))
+    yield Text.assemble(f"{named}: ", word, f" - {_EXPLAINED[one.word]}")
+    if decision.use is not None:
+        yield from _image(decision)
+    for violation in decision.violations:
+        yield Text.assemble(
+            f"  {_MARKS[violation.action]} ",
+            (f"[{violation.rule}]", "bold"),
+            f" {clean(violation.message)}",
+        )
+    for name in decision.exemptions:
+        yield Text(f"  waived by the exemption {name}")
+    for warning in (*one.mutated.warnings, *decision.warnings):
+        yield Text(f"  warning: {warning}", style="yellow")
+    if decision.message:
+        yield Text(f"  what its owner reads: {decision.message}", style="dim")
+    yield from _diff(one)
+
+
+_MARKS = {Action.DENY: "denied ", Action.WARN: "warned ", Action.AUDIT: "audited", Action.OFF: ""}
+
+
+def _image(decision: Decision) -> Iterator[Text]:
+    use = decision.use
+    if use is None:
+        return
+    yield Text(f"  image {clean(use.container.image)}")
+    scan = use.finding.scan if use.finding else None
+    if scan is None:
+        yield Text("  no scan result for it")
+    else:
+        yield Text(f"  scan {scan.name}: {scan.verdict}, serving {scan.serving}, {scan.digest}")
+
+
+def _diff(one: Reviewed) -> Iterator[Text]:
+    if one.patched is None or one.request.object is None:
+        return
+    before, after = _yaml(one.request.object), _yaml(one.patched)
+    yield Text("  what nbgate patches:")
+    for line in list(difflib.unified_diff(before, after, n=2, lineterm=""))[2:]:
+        style = "green" if line.startswith("+") else "red" if line.startswith("-") else "dim"
+        yield Text(f"    {'...' if line.startswith('@@') else clean(line)}", style=style)
+
+
+def _yaml(document: Mapping[str, Any]) -> list[str]:
+    text: str = yaml.safe_dump({"spec": document.get("spec")}, sort_keys=False, width=200)
+    return text.splitlines()

@@ -1,0 +1,81 @@
+"""Manifests as the requests that the API server would make of them: what `nbgate review` decides on."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from webhook.core.actions import MODE_LABEL, mode_of
+from webhook.core.pod import read_metadata
+from webhook.core.reading import Malformed, mapping
+from webhook.core.review import Request, read_review
+
+_STATEFULSET_CONTROLLER = "system:serviceaccount:kube-system:statefulset-controller"
+KINDS = ("Pod", "Notebook", "StatefulSet", "AdmissionReview")
+
+
+def namespace_mode(document: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Read a Namespace document into its name and mode, or None for another kind. Raises Malformed."""
+    if document.get("kind") != "Namespace":
+        return None
+    meta = read_metadata(document)
+    return meta.name, mode_of(meta.labels.get(MODE_LABEL))
+
+
+def request_for(document: Mapping[str, Any], namespace: str) -> Request:
+    """Make the request that creates what the document describes.
+
+    `namespace` counts where the document names none. A StatefulSet becomes the pod that its controller creates, by
+    that controller's request.
+
+    Raises:
+        Malformed: the kind is none of KINDS, or a field has a wrong type.
+        ReviewError: an AdmissionReview is malformed.
+    """
+    kind = document.get("kind")
+    if kind == "AdmissionReview":
+        return read_review(document)
+    if kind not in KINDS:
+        shown = f"{kind:.60}" if isinstance(kind, str) else "missing"
+        raise Malformed("kind", f"must be one of {', '.join(KINDS)}, Namespace; it is {shown}")
+    meta = mapping(document, "metadata") or {}
+    named = meta.get("namespace")
+    request = Request(
+        uid="review",
+        group="kubeflow.org" if kind == "Notebook" else "",
+        resource="notebooks" if kind == "Notebook" else "pods",
+        kind="Notebook" if kind == "Notebook" else "Pod",
+        operation="CREATE",
+        namespace=named if isinstance(named, str) and named else namespace,
+        name=read_metadata(document).name,
+        user="",
+        groups=(),
+        dry_run=False,
+        object=document,
+        old_object=None,
+    )
+    return _created_by_controller(request, document) if kind == "StatefulSet" else request
+
+
+def _created_by_controller(request: Request, document: Mapping[str, Any]) -> Request:
+    spec = mapping(document, "spec") or {}
+    try:
+        template = mapping(spec, "template")
+    except Malformed as error:
+        raise error.under("spec") from None
+    if template is None:
+        raise Malformed("spec.template", "is missing")
+    owner = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "name": request.name,
+        "controller": True,
+    }
+    metadata = {
+        **(mapping(template, "metadata") or {}),
+        "name": f"{request.name}-0",
+        "generateName": f"{request.name}-",
+        "namespace": request.namespace,
+        "ownerReferences": [owner],
+    }
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template.get("spec")}
+    return replace(request, name=f"{request.name}-0", user=_STATEFULSET_CONTROLLER, object=pod)

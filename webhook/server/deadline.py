@@ -1,0 +1,26 @@
+"""The API server's patience, as its `?timeout=` tells it."""
+
+import re
+
+# It rounds what is left up to whole seconds (k8s.io/apiserver, webhook dispatchers), so up to a second of it may not be
+# there; half is kept back, for the answer's way too.
+KEPT_BACK_SECONDS = 0.5
+_TIMEOUT = re.compile(r"(?:^|&)timeout=([^&]*)")
+_DURATION = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,9})?)(ms|s|m)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+
+
+def parse_timeout(query: str) -> float | None:
+    """Read the timeout of a query string into seconds, None where there is none. Raises ValueError with the cure."""
+    named = _TIMEOUT.search(query)
+    if named is None:
+        return None
+    found = _DURATION.fullmatch(named[1])
+    if found is None:
+        raise ValueError('timeout must be a duration like "10s"')
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def is_late(timeout: float | None, waited: float) -> bool:
+    """Tell whether an answer would come too late: `waited` seconds have passed since the request was whole."""
+    return timeout is not None and waited > max(timeout - KEPT_BACK_SECONDS, 0.0)

@@ -1,0 +1,67 @@
+"""The TLS context that new connections get, replaced only after a new certificate has been loaded whole.
+
+gunicorn builds a context for each connection, and a half-swapped pair would fail that connection's handshake
+(gunicorn 27, sock.py). Here one context serves until its successor is known to be good.
+"""
+
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+
+from certs.context import server_context
+from certs.directory import ServingPair, load, version
+from certs.errors import CertificateError
+
+
+class ServerTLS:
+    """The current context, and what became of the last try to replace it.
+
+    Attributes:
+        context: what a new connection is wrapped with; TLS 1.2 or newer.
+        pair: the certificate in it.
+        problem: why a newer certificate was not taken; empty when there is none.
+
+    Raises:
+        CertificateError: at construction, when there is no good certificate to begin with.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.pair = load(directory, now=datetime.now(UTC))
+        self.context = _context(self.pair)
+        self.problem = ""
+
+    @property
+    def expiry(self) -> float:
+        """When the serving certificate ends, in seconds since the epoch."""
+        return self.pair.leaf.not_after.timestamp()
+
+    @property
+    def authenticates(self) -> bool:
+        """Tell whether clients must show a certificate to be decided for."""
+        return bool(self.pair.client_authorities)
+
+    def refresh(self) -> bool:
+        """Load the certificate again if its files changed; say whether a new one serves from now on.
+
+        A pair that was refused is tried again each time: it may become valid, or whole, with the clock alone.
+        """
+        if version(self._directory) == self.pair.version and not self.problem:
+            return False
+        try:
+            pair = load(self._directory, now=datetime.now(UTC))
+            context = _context(pair)
+        except CertificateError as error:
+            self.problem = str(error)
+            return False
+        changed = pair.certificate_pem != self.pair.certificate_pem
+        self.pair, self.context, self.problem = pair, context, ""
+        return changed
+
+
+def _context(pair: ServingPair) -> ssl.SSLContext:
+    context = server_context(pair)
+    if pair.client_authorities:
+        # Optional in the handshake, for kubelet's probes and Prometheus bring none; the admission endpoints require it.
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context

@@ -1,0 +1,271 @@
+"""gunicorn's threaded worker, changed so that a client can hold no thread.
+
+The stock worker (gunicorn 27, workers/gthread.py) shakes hands, reads bodies and closes sockets in blocking calls, so
+a few stalled clients hold all its threads, or its main loop. Here the main loop does all that without blocking, each
+step with a deadline, and a thread gets a request only when it is whole. What waits is bounded twice: by the number of
+requests, and by the bytes of their bodies; past that the answer is 503.
+"""
+
+import errno
+import os
+import selectors
+import signal
+import socket
+import time
+from concurrent.futures import Future
+from typing import Any
+
+from gunicorn.http import wsgi
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, NoMoreData, ParseException
+from gunicorn.http.message import Request
+from gunicorn.http.parser import RequestParser
+from gunicorn.workers.gthread import ThreadWorker
+
+from webhook.server.connection import Connection, Wait
+from webhook.server.requestbuffer import MAX_BODY
+from webhook.server.status import render_http
+
+# Requests that wait or run in one worker. At half a millisecond each the last of them waits an eighth of a second, well
+# inside the API server's timeout of seconds.
+MAX_IN_FLIGHT = 256
+# Bodies that are held at once: nine of the largest, or sixteen thousand usual ones.
+MAX_HELD_BYTES = 64 * 1024 * 1024
+_SWEEP_SECONDS = 0.25
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """One process: a main loop for the clients, and a pool of threads for whole requests."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._connections: set[Connection] = set()
+        self._in_flight = 0
+        self._held_bytes = 0
+        self._last_sweep = 0.0
+        self._drain_until: float | None = None
+
+    # -- signals ---------------------------------------------------------------------------------
+
+    def handle_exit(self, sig: int, frame: Any) -> None:  # noqa: ARG002 - gunicorn's signature
+        """SIGTERM: not ready from now on, and serving on for the grace period, then finish what runs.
+
+        The Service's endpoints and the API server's connections need the time to turn elsewhere.
+        """
+        if self._drain_until is None:
+            edge = self.app.edge
+            edge.draining.set()
+            self._drain_until = time.monotonic() + edge.grace
+            # closed connections make the API server open its next one to another replica
+            self.method_queue.defer(lambda: None)
+
+    def init_signals(self) -> None:
+        """Take the arbiter's signals, and leave a terminal's Ctrl-C to it."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    @property
+    def draining(self) -> bool:
+        """Tell whether the worker is on its way out."""
+        return self._drain_until is not None or not self.alive
+
+    # -- the main loop ---------------------------------------------------------------------------
+
+    def notify(self) -> None:
+        """Do what every turn of gunicorn's loops does: tell the arbiter, close the overdue, end the grace."""
+        super().notify()
+        now = time.monotonic()
+        if self._drain_until is not None and now >= self._drain_until:
+            self.alive = False
+        if now - self._last_sweep >= _SWEEP_SECONDS:
+            self._last_sweep = now
+            self._sweep(now)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Wait for clients, but not so long that a deadline passes unseen."""
+        super().wait_for_and_dispatch_events(min(timeout, _SWEEP_SECONDS))
+
+    def _sweep(self, now: float) -> None:
+        for connection in [c for c in self._connections if c.deadline <= now]:
+            self._close(connection)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Close idle connections by `deadline`: gunicorn's loop calls this when the worker stops."""
+        for connection in self._connections:
+            if connection.idle:
+                connection.deadline = min(connection.deadline, deadline)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Take a new client in; its handshake goes on as its bytes come."""
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            # out of descriptors is the system's trouble: the next client may find one again
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self.log.warning("cannot accept a connection: %s", os.strerror(error.errno))
+                time.sleep(0.01)
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return
+        try:
+            context = self.app.edge.tls.context
+            server = listener.getsockname()
+            connection = Connection(sock, client, server, context, time.monotonic())
+        except OSError:
+            sock.close()
+            return
+        self.nr_conns += 1
+        self._connections.add(connection)
+        self._watch(connection, selectors.EVENT_READ)
+
+    def _advance(self, connection: Connection) -> None:
+        match connection.advance(time.monotonic()):
+            case Wait.READ:
+                self._watch(connection, selectors.EVENT_READ)
+                if connection.declared != connection.reserved:
+                    self._reserve(connection)
+            case Wait.WRITE:
+                self._watch(connection, selectors.EVENT_WRITE)
+            case Wait.WHOLE:
+                self._dispatch(connection)
+            case Wait.GONE:
+                self._close(connection)
+
+    def _watch(self, connection: Connection, events: int) -> None:
+        if connection.watched == events:
+            return
+        change = self.poller.modify if connection.watched else self.poller.register
+        change(connection.sock, events, lambda _sock: self._advance(connection))
+        connection.watched = events
+
+    def _unwatch(self, connection: Connection) -> None:
+        if connection.watched:
+            self.poller.unregister(connection.sock)
+            connection.watched = 0
+
+    def _reserve(self, connection: Connection) -> bool:
+        """Count the body that this request will hold; refuse it where there is no room for more."""
+        self._held_bytes += connection.declared - connection.reserved
+        connection.reserved = connection.declared
+        if self._held_bytes <= MAX_HELD_BYTES:
+            return True
+        self._refuse(connection, "too many large requests at once")
+        return False
+
+    def _dispatch(self, connection: Connection) -> None:
+        if not self._reserve(connection):
+            return
+        if self._in_flight >= MAX_IN_FLIGHT:
+            self._refuse(connection, "too many requests at once")
+            return
+        self._unwatch(connection)
+        connection.deadline = float("inf")
+        self._in_flight += 1
+        data = connection.take()
+        future = self.tpool.submit(self._serve, connection, data, time.monotonic())
+        future.add_done_callback(lambda done: self.method_queue.defer(self._done, connection, done))
+
+    def _refuse(self, connection: Connection, problem: str) -> None:
+        self.app.edge.overloaded()
+        connection.refuse(render_http(503, problem))
+        self._linger(connection)
+
+    def _done(self, connection: Connection, done: "Future[bool]") -> None:
+        self._in_flight -= 1
+        self._release(connection)
+        if done.exception() is not None or not done.result():
+            self._linger(connection)
+            return
+        connection.rest(time.monotonic())
+        self._watch(connection, selectors.EVENT_READ)
+        if connection.has_next() or connection.sock.pending():
+            # bytes that were received already wake no poller
+            self._advance(connection)
+
+    def _release(self, connection: Connection) -> None:
+        self._held_bytes -= connection.reserved
+        connection.reserved = 0
+
+    def _linger(self, connection: Connection) -> None:
+        self._release(connection)
+        connection.linger(time.monotonic())
+        self._watch(connection, selectors.EVENT_READ)
+
+    def _close(self, connection: Connection) -> None:
+        self._unwatch(connection)
+        self._connections.discard(connection)
+        self.nr_conns -= 1
+        self._release(connection)
+        connection.close()
+
+    # -- in a thread -----------------------------------------------------------------------------
+
+    def _serve(self, connection: Connection, data: bytes, arrived: float) -> bool:
+        """Answer one whole request; say whether the connection may carry another."""
+        try:
+            request = next(RequestParser(self.cfg, iter((data,)), connection.client))
+            return self._respond(request, connection, arrived)
+        except (NoMoreData, StopIteration):
+            # all of it is there, and still no end of its head
+            self._send(connection, render_http(431, "malformed request: its head is too long"))
+        except ParseException as error:
+            self._send(connection, render_http(_status_of(error), f"malformed request: {error}"))
+        except OSError as error:
+            self.log.debug("a client went away: %s", error)
+        except Exception:
+            self.log.exception("a request could not be answered")
+            self._send(connection, render_http(500, "internal error"))
+        return False
+
+    def _respond(self, request: Request, connection: Connection, arrived: float) -> bool:
+        outbox = _Outbox()
+        request._expected_100_continue = False  # noqa: SLF001 - sent already, when the body was awaited
+        response, environ = wsgi.create(
+            request, outbox, connection.client, connection.server, self.cfg
+        )
+        environ["wsgi.multithread"] = True
+        environ["nbgate.arrived"] = arrived
+        environ["nbgate.verified"] = connection.verified
+        if self.draining or not _collected(request):
+            response.force_close()
+        body = self.wsgi(environ, response.start_response)
+        try:
+            for item in body:
+                response.write(item)
+            response.close()
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+        connection.sock.sendall(outbox.content())
+        return not response.should_close()
+
+    def _send(self, connection: Connection, answer: bytes) -> None:
+        try:
+            connection.sock.sendall(answer)
+        except OSError as error:
+            self.log.debug("a client went away: %s", error)
+
+
+class _Outbox:
+    """Collects head and body of an answer, so that they leave in one TLS record."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def sendall(self, data: bytes) -> None:
+        self._parts.append(data)
+
+    def content(self) -> bytes:
+        return b"".join(self._parts)
+
+
+def _collected(request: Request) -> bool:
+    """Tell whether the body was received whole; else where the next request starts is unknown."""
+    lengths = [int(value) for name, value in request.headers if name == "CONTENT-LENGTH"]
+    chunked = any(name == "TRANSFER-ENCODING" for name, _ in request.headers)
+    return not chunked and all(length <= MAX_BODY for length in lengths)
+
+
+def _status_of(error: ParseException) -> int:
+    if isinstance(error, LimitRequestLine):
+        return 414
+    return 431 if isinstance(error, LimitRequestHeaders) else 400
