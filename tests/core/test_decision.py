@@ -166,7 +166,7 @@ def test_only_an_image_that_serves_at_root_is_rewritten(serving: str) -> None:
 
 
 WAITING = {
-    "none": (snapshot(), "it has no scan result: ask your platform team to scan it (nbgate scan)"),
+    "none": (snapshot(), "it has no scan result: ask your platform team to scan it"),
     "pending": (
         snapshot(pending_document()),
         "its scan is under way: the notebook starts when the scan is done",

@@ -38,7 +38,7 @@ class Golden(NamedTuple):
 
 
 CONTROLLER = "system:serviceaccount:kube-system:statefulset-controller"
-WAITING = "it has no scan result: ask your platform team to scan it (nbgate scan)"
+WAITING = "it has no scan result: ask your platform team to scan it"
 
 
 def add(path: str, value: object) -> Json:

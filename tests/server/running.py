@@ -93,6 +93,11 @@ class RunningServer:
         trusted = context or ssl.create_default_context(cafile=str(self.authority))
         return httpx.Client(base_url=self.url, verify=trusted, timeout=20, **options)
 
+    def fresh_get(self, path: str) -> httpx.Response:
+        """Get a path over a new connection."""
+        with self.new_client() as client:
+            return client.get(path)
+
     def review(self, endpoint: str, document: dict[str, Any], query: str = "") -> dict[str, Any]:
         """Post a review and give the response part of its answer."""
         answered = self.client.post(f"/{endpoint}{query}", json=document)

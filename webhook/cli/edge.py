@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import structlog
 
 from certs.errors import CertificateError
+from certs.lifetime import renewal_due
 from certs.selfsigned import Kept, ensure
 from webhook.cli.exits import CouldNot
 from webhook.cli.settings import Settings
@@ -30,7 +31,6 @@ from webhook.stores.watch import Watcher
 _log = structlog.get_logger("nbgate.serve")
 # A file of YAML must rest for half a second before it is read; a worker waits for its first look that long, and a bit.
 _FIRST_LOOK_SECONDS = 3.0
-_RENEWAL_SECONDS = 600.0
 
 
 def open_audit_log(settings: Settings) -> None:
@@ -99,7 +99,7 @@ class _Watch:
         self._store = store
         self._tls = tls
         self._told: frozenset[str] = frozenset()
-        self._next_renewal = 0.0
+        self._renewal_problem = ""
 
     def first_look(self) -> None:
         """Read everything, and wait a moment for files that were written just now."""
@@ -125,24 +125,23 @@ class _Watch:
         self._tell()
 
     def _renew(self) -> None:
-        now = time.monotonic()
-        if not self._settings.self_signed or now < self._next_renewal:
+        """Renew our own certificate at two thirds of its life, or when its files are no good any more."""
+        now = datetime.now(UTC)
+        due = renewal_due(self._tls.pair.leaf, now) or bool(self._tls.problem)
+        if not self._settings.self_signed or not due:
             return
-        self._next_renewal = now + _RENEWAL_SECONDS
         try:
-            outcome = ensure(
-                self._settings.certificates, self._settings.hosts, now=datetime.now(UTC)
-            )
+            outcome = ensure(self._settings.certificates, self._settings.hosts, now=now)
         except CertificateError as error:
-            _log.error("the certificate cannot be renewed", problem=str(error))
+            self._renewal_problem = f"the certificate cannot be renewed: {error}"
             return
+        self._renewal_problem = ""
         if not isinstance(outcome, Kept):
             _log.info("renewed the certificate", reason=outcome.reason)
 
     def _tell(self) -> None:
         problems = {str(problem) for problem in self._store.problems}
-        if self._tls.problem:
-            problems.add(self._tls.problem)
+        problems |= {self._tls.problem, self._renewal_problem} - {""}
         for problem in sorted(problems - self._told):
             _log.warning("cannot be read; what was good before stays in force", problem=problem)
         self._told = frozenset(problems)

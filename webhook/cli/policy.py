@@ -2,20 +2,25 @@
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+import orjson
+from pydantic import BaseModel
 from rich.console import Console
 from rich.text import Text
 
 from webhook.cli.exits import OK, USAGE
-from webhook.cli.output import Format, emit, output_option
+from webhook.cli.output import Format, emit, new_table, output_option
+from webhook.cli.state import policy_option, read_policy_of
+from webhook.core.actions import Action
 from webhook.core.document import Fault
 from webhook.core.message import clean
 from webhook.core.policy import Exemption, PolicyDocument
+from webhook.core.requirements import EXEMPT_BY_DEFAULT, REQUIREMENTS, RULES
 from webhook.stores.files import too_large
 from webhook.stores.policyfile import POLICY_LIMIT, UnreadablePolicy, load_policy, parse_policy
 from webhook.stores.problem import Problem, printable, problem_of
@@ -104,3 +109,73 @@ def _print_checked(out: Console, checked: Sequence[Checked]) -> None:
             out.print(Text(f"{one.file}: warning: {warning}", style="yellow"))
         if not one.problems:
             out.print(Text(f"{one.file}: fine", style="green"))
+
+
+@command.command()
+@policy_option
+@output_option
+def show(policy: Path | None, output: Format) -> None:
+    """Print the policy that holds, with every default filled in.
+
+    With -o yaml or json it is a NotebookPolicy again, which `nbgate policy check` accepts and which means the same.
+    """
+    effective = effective_document(read_policy_of(policy))
+    emit(effective, output, lambda out: _print_effective(out, effective))
+
+
+def effective_document(policy: PolicyDocument) -> dict[str, Any]:
+    """Write a policy as a document that leaves nothing to a default."""
+    spec = _plain(policy.spec)
+    spec["requirements"] = {name: policy.spec.action_for(name).label for name in REQUIREMENTS}
+    spec["helpURL"] = policy.spec.help
+    for exemption in spec["exemptions"]:
+        if exemption["requirements"] is None:
+            exemption["requirements"] = [rule for rule in RULES if rule in EXEMPT_BY_DEFAULT]
+    metadata = {key: value for key, value in _plain(policy.metadata).items() if value is not None}
+    return {
+        "apiVersion": policy.api_version,
+        "kind": policy.kind,
+        "metadata": metadata,
+        "spec": spec,
+    }
+
+
+def _plain(value: object) -> Any:
+    """Turn a model's values into what JSON and YAML hold, under the names that documents use."""
+    match value:
+        case BaseModel():
+            fields = type(value).model_fields.items()
+            return {field.alias or name: _plain(getattr(value, name)) for name, field in fields}
+        case Action():
+            return value.label
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case None | bool() | int() | str():
+            return value
+        case _:
+            return str(value)
+
+
+def _print_effective(out: Console, document: Mapping[str, Any]) -> None:
+    table = new_table("FIELD", "VALUE")
+    table.add_row("metadata.name", Text(clean(document["metadata"]["name"])))
+    for path, value in _leaves("", document["spec"]):
+        table.add_row(path, Text(clean(value)))
+    out.print(table)
+
+
+def _leaves(path: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _leaves(f"{path}.{key}" if path else key, item)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for index, item in enumerate(value):
+            yield from _leaves(f"{path}[{index}]", item)
+    elif isinstance(value, list) and value:
+        yield path, ", ".join(str(item) for item in value)
+    elif isinstance(value, str):
+        yield path, value
+    else:
+        yield path, orjson.dumps(value).decode()

@@ -108,7 +108,7 @@ def _newest(incoming: Sequence[Incoming]) -> list[Incoming]:
     by_image: dict[str, Incoming] = {}
     for one in sorted(incoming, key=lambda one: newness(one.scan)):
         by_image[one.scan.reference] = one
-    return list(by_image.values())
+    return [by_image[image] for image in sorted(by_image)]
 
 
 def _held(folder: ScanFolder) -> dict[str, list[tuple[Path, Scan]]]:

@@ -31,7 +31,7 @@ class Removal:
     reason: str
 
 
-@click.command()
+@click.command("prune")
 @scans_option
 @click.option(
     "--older-than",

@@ -32,7 +32,7 @@ _STYLES = {
 _DIGEST = re.compile(r"(?:(sha256|sha512):)?([0-9a-f]{8,128})")
 
 
-@click.command()
+@click.command("show")
 @click.argument("what", metavar="NAME|IMAGE|DIGEST")
 @scans_option
 @output_option
