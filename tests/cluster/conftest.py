@@ -11,12 +11,17 @@ from typing import NoReturn
 
 import pytest
 
+from tests.cluster import webhooks
 from tests.cluster.cluster import Cluster, KubectlFailed
 from tests.cluster.controlplane import ControlPlane, RequestRefused
 from tests.cluster.discovery import Absent, ExistingCluster, Programs, find_kubernetes
+from tests.cluster.enforcement import in_force
+from tests.cluster.gate import Gate
 from tests.cluster.manifests import profile
 from tests.cluster.notebook_crd import notebook_crd
 from tests.cluster.waiting import wait_for
+from tests.server.documents import policy, put
+from tests.server.running import RunningServer
 
 NOT_YET = (KubectlFailed, RequestRefused)
 
@@ -70,6 +75,21 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     yield name
     # Its StatefulSets would go on creating pods, in front of the webhooks of later tests.
     cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def gate(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
+    """nbgate in front of the control plane, for the tests of one module."""
+    home = tmp_path_factory.mktemp("nbgate")
+    put(home / "policy.json", policy())
+    with RunningServer(home, "--policy", str(home / "policy.json")) as server:
+        authority = server.authority.read_bytes()
+        configurations = (
+            webhooks.mutating(server.port, authority),
+            webhooks.validating(server.port, authority),
+        )
+        with in_force(control_plane, *configurations):
+            yield Gate(control_plane, server)
 
 
 def _serving_notebooks(cluster: Cluster) -> Iterator[Cluster]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.builders import (
@@ -169,7 +169,6 @@ def test_what_was_suppressed_is_counted() -> None:
 HOSTILE = st.text(st.sampled_from("a\n\r\t\x00\x1b\x7f\x85\x9b\u2028\u202eü"), max_size=30)
 
 
-@settings(deadline=None)
 @given(text=HOSTILE, groups=st.lists(HOSTILE, max_size=40), message=HOSTILE)
 def test_control_characters_never_reach_the_line(
     text: str, groups: list[str], message: str

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jsonpatch
 import pytest
 
 from tests.core.builders import (
@@ -17,6 +18,7 @@ from tests.core.builders import (
     Json,
     container,
     ephemeral_containers,
+    exemption,
     finished_container,
     finished_pod,
     notebook,
@@ -401,6 +403,40 @@ def test_a_refusal_names_three_registries_and_the_number_of_the_others() -> None
     )
     three = judge(finished_pod(), snapshot(scan_document(), registries={"allow": allow[:3]}))
     assert "use r0.example.com/**, r1.example.com/**, r2.example.com/**." in three.message
+
+
+@pytest.mark.parametrize(
+    ("image", "allowed"),
+    [
+        (IMAGE, True),
+        (PINNED, True),
+        (f"{IMAGE}@{PLATFORM_DIGEST}", True),
+        # whoever writes the image can put any tag beside a digest
+        (f"{IMAGE}@{OTHER_DIGEST}", False),
+        (f"{IMAGE.partition(':')[0]}@{DIGEST}", False),
+        (f"{IMAGE}-rc", False),
+    ],
+)
+def test_a_pattern_with_a_tag_holds_for_the_digest_that_the_tag_was_resolved_to(
+    image: str, *, allowed: bool
+) -> None:
+    """Else the pod that nbgate pinned itself would be refused by the very list that names its image."""
+    source = finished_pod({**finished_container(), "image": image})
+    registries = snapshot(scan_document(), registries={"allow": [IMAGE]}, pod={"pinDigest": False})
+    assert ("registry" not in found(judge(source, registries))) is allowed
+    waived = snapshot(
+        scan_document(),
+        registries={"allow": ["quay.io/**"]},
+        exemptions=[exemption(images=[IMAGE], requirements=["registry"])],
+    )
+    assert ("registry" not in found(judge(source, waived))) is allowed
+
+
+def test_what_is_patched_is_allowed_by_a_pattern_with_a_tag() -> None:
+    known = snapshot(scan_document(), registries={"allow": [IMAGE]})
+    source = stateful_set_pod()
+    patched = jsonpatch.apply_patch(source, list(mutate(request(source), known).patch))
+    assert found(judge(patched, known)) == {}
 
 
 # What is left alone

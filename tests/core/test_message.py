@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.builders import (
@@ -66,7 +66,6 @@ def test_violations_are_grouped_by_container() -> None:
     )
 
 
-@settings(deadline=None)
 @given(
     images=st.lists(TEXT | st.sampled_from([IMAGE, "B", "x" * 10_000]), min_size=1, max_size=60),
     names=st.lists(TEXT, min_size=60, max_size=60),

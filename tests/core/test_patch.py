@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonpatch
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.core.builders import (
@@ -539,7 +539,6 @@ def known_for(patches: Json, *, cuda_fact: bool | None) -> Snapshot:
 FACTS = st.sampled_from([None, True, False])
 
 
-@settings(deadline=None)
 @given(source=PODS, patches=PATCHES, fact=FACTS)
 def test_every_patch_applies_and_a_second_pass_is_empty(
     source: Json, patches: Json, *, fact: bool | None
@@ -564,7 +563,6 @@ ALLOWED = (
 )
 
 
-@settings(deadline=None)
 @given(source=PODS, patches=PATCHES, fact=FACTS)
 def test_only_the_fields_named_in_the_contract_change(
     source: Json, patches: Json, *, fact: bool | None
@@ -592,7 +590,6 @@ def subset(part: Json | None, whole: Json | None) -> bool:
 OURS = {"NB_PREFIX", "NVIDIA_VISIBLE_DEVICES"}
 
 
-@settings(deadline=None)
 @given(source=PODS, patches=PATCHES, fact=FACTS)
 def test_what_the_user_set_is_kept(source: Json, patches: Json, *, fact: bool | None) -> None:
     result = patched(source, known_for(patches, cuda_fact=fact))
@@ -615,7 +612,6 @@ def test_what_the_user_set_is_kept(source: Json, patches: Json, *, fact: bool | 
         assert (patched_spec.get(key) or [])[: len(kept)] == kept
 
 
-@settings(deadline=None)
 @given(source=PODS, patches=PATCHES, fact=FACTS)
 def test_what_mutation_patches_validation_accepts(
     source: Json, patches: Json, *, fact: bool | None

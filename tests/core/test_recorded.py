@@ -13,9 +13,12 @@ from tests.core.builders import (
     NOW,
     RECORDED,
     Json,
+    notebook,
     recorded,
+    review,
     scan_document,
     snapshot,
+    stateful_set_pod,
 )
 from webhook.core.decision import mutate, validate
 from webhook.core.review import parse_review
@@ -170,3 +173,15 @@ def test_a_recorded_pod_is_admitted_once_it_is_patched_and_its_image_scanned(nam
     final = parse_review(json.dumps(review).encode())
     assert mutate(final, known).patch == ()
     assert validate(final, known, NOW).violations == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "source"), [("create-pods", stateful_set_pod()), ("create-notebooks", notebook())]
+)
+def test_the_builders_send_what_the_api_server_sends(name: str, source: Json) -> None:
+    """A negative control of this room: a builder that strays from the recorded shape would test nothing."""
+    sent, built = recorded(name)["request"], review(source)["request"]
+    assert built.keys() | {"options"} == sent.keys()
+    assert built["resource"] == sent["resource"]
+    assert built["object"].keys() == sent["object"].keys()
+    assert built["object"]["metadata"].keys() <= sent["object"]["metadata"].keys()

@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.builders import IMAGE, NOW, Json, exemption, request, scan_document, snapshot
@@ -58,7 +58,6 @@ def stronger(data: st.DataObject, action: str) -> str:
     return data.draw(st.sampled_from(ACTIONS[ACTIONS.index(action) :]))
 
 
-@settings(deadline=None)
 @given(
     data=st.data(),
     source=PODS,
@@ -79,14 +78,12 @@ def test_a_stricter_policy_never_allows_more(
     assert word(source, scan, strict, mode) >= word(source, scan, policy, mode)
 
 
-@settings(deadline=None)
 @given(source=PODS, scan=SCANS, policy=POLICIES)
 def test_a_stricter_mode_never_allows_more(source: Json, scan: Json, policy: Json) -> None:
     words = [word(source, scan, policy, mode) for mode in MODES]
     assert words == sorted(words)
 
 
-@settings(deadline=None)
 @given(source=PODS, scan=SCANS, policy=POLICIES)
 def test_an_exemption_never_refuses_more(source: Json, scan: Json, policy: Json) -> None:
     denied = WORDS.index("denied")
@@ -94,7 +91,6 @@ def test_an_exemption_never_refuses_more(source: Json, scan: Json, policy: Json)
         assert word(source, scan, {**policy, "exemptions": []}) == denied
 
 
-@settings(deadline=None)
 @given(
     source=PODS,
     scan=SCANS,
@@ -113,7 +109,6 @@ def test_one_more_container_never_allows_more(
         assert word(more, scan, policy) >= before
 
 
-@settings(deadline=None)
 @given(
     source=PODS,
     scan=SCANS,
@@ -127,7 +122,6 @@ def test_one_more_failed_check_never_allows_more(
     assert word(source, worse, policy) >= word(source, scan, policy)
 
 
-@settings(deadline=None)
 @given(source=PODS, stored=PODS, scan=SCANS, policy=POLICIES)
 def test_an_update_never_refuses_more_than_a_creation_would(
     source: Json, stored: Json, scan: Json, policy: Json
@@ -135,7 +129,6 @@ def test_an_update_never_refuses_more_than_a_creation_would(
     assert word(source, scan, policy, old=stored) <= word(source, scan, policy)
 
 
-@settings(deadline=None)
 @given(source=PODS, scan=SCANS, policy=POLICIES)
 def test_a_decision_is_reproducible(source: Json, scan: Json, policy: Json) -> None:
     first, second = (

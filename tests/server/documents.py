@@ -10,7 +10,12 @@ IMAGE = "ghcr.io/kubeflow/kubeflow/notebook-servers/jupyter-pytorch-cuda-full:v1
 
 
 def scan(
-    image: str = IMAGE, *, name: str = "scan", digit: str = "a", failing: tuple[str, ...] = ()
+    image: str = IMAGE,
+    *,
+    name: str = "scan",
+    digit: str = "a",
+    failing: tuple[str, ...] = (),
+    cuda: bool | None = True,
 ) -> dict[str, Any]:
     """A complete scan; the digest is `digit` 64 times over."""
     checks = [
@@ -28,7 +33,7 @@ def scan(
             "verdict": "Violates" if failing else "Conforms",
             "serving": "Prefix",
             "checks": checks,
-            "facts": {"cuda": True},
+            "facts": {"cuda": cuda},
             "resolvedAt": "2099-01-01T00:00:00Z",
             "scannedAt": "2099-01-01T00:00:00Z",
         },

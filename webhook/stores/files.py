@@ -62,10 +62,12 @@ def _read(descriptor: int, limit: int) -> Content:
     data = b""
     while len(data) < before.st_size and (piece := os.read(descriptor, before.st_size - len(data))):
         data += piece
-    identity = identity_of(before)
-    if len(data) != before.st_size or identity_of(os.fstat(descriptor)) != identity:
+    # Not by ctime: that of a file which is replaced, and so read whole, changes as it loses its name.
+    after = os.fstat(descriptor)
+    unchanged = after.st_size == before.st_size and after.st_mtime_ns == before.st_mtime_ns
+    if len(data) != before.st_size or not unchanged:
         raise UnreadableFile("changed while it was read; try again when its writer is done")
-    return Content(data, identity)
+    return Content(data, identity_of(before))
 
 
 def too_large(size: int, limit: int) -> str:

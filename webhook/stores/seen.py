@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from webhook.stores.files import Identity
 
-# Longer than the time stamps of file systems are coarse (but FAT's, 2 s), short enough for a change to count in 1 s.
-SETTLE = 0.5
+# Longer than the time stamps of file systems are coarse (but FAT's, 2 s); with two looks a second, a change counts
+# within one.
+SETTLE = 0.4
 
 
 @dataclass(slots=True)

@@ -1,0 +1,128 @@
+"""Child processes: started on one processor, ended by their id."""
+
+import http.client
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.machine import pinned, server_processor
+
+_ANSWER_SECONDS = (
+    120.0  # of a server, for its first answer; loading 100,000 scans takes a tenth of it
+)
+_END_SECONDS = 20.0
+
+
+class CouldNotMeasure(Exception):
+    """A part of the benchmark cannot run; the message says which and why."""
+
+
+def measure(module: str, *arguments: str) -> dict[str, Any]:
+    """Run a module of this package in a fresh process, and read the JSON object that it prints."""
+    with pinned(server_processor()):
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments], capture_output=True, text=True, check=False
+        )
+    if done.returncode:
+        raise CouldNotMeasure(f"{module} {' '.join(arguments)}: {done.stderr.strip()[-2000:]}")
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A server that has answered.
+
+    Attributes:
+        seconds: from its start to its first answer.
+
+    """
+
+    process: int
+    port: int
+    seconds: float
+
+    def processor_seconds(self) -> float:
+        """Give the time on a processor that it and its workers have had; proc(5), /proc/PID/stat."""
+        family = [found for found in _processes() if self.process in (found[0], found[1])]
+        return sum(ticks for _, _, ticks in family) / os.sysconf("SC_CLK_TCK")
+
+
+def _processes() -> Iterator[tuple[int, int, int]]:
+    """Give id, parent's id and clock ticks of every process that goes on."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            number, _, rest = path.read_text().partition(" ")
+            # the name in parentheses may hold anything; what follows it is fields 3 and on
+            fields = rest.rpartition(")")[2].split()
+            yield int(number), int(fields[1]), int(fields[11]) + int(fields[12])
+
+
+def free_port() -> int:
+    """Find a port of loopback that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def server(
+    command: Sequence[str], port: int, review: bytes, log: Path, extra: Mapping[str, str]
+) -> Iterator[Running]:
+    """Run a server until the block ends; the review is what it must answer first. Raises CouldNotMeasure."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("NBGATE_")}
+    started = time.perf_counter()
+    with log.open("wb") as output, pinned(server_processor()):
+        process = subprocess.Popen(command, env={**environment, **extra}, stdout=output, stderr=output)
+    try:
+        _await_answer(process, port, review, log)
+        yield Running(process=process.pid, port=port, seconds=time.perf_counter() - started)
+    finally:
+        _end(process)
+
+
+def _await_answer(process: subprocess.Popen[bytes], port: int, review: bytes, log: Path) -> None:
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    while not _answers(port, review):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise CouldNotMeasure(f"a server does not answer: {log.read_text()[-2000:]}")
+        time.sleep(0.005)
+
+
+def _answers(port: int, review: bytes) -> bool:
+    """Ask once, over a connection of its own; what is measured here is speed, so the certificate is not checked."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+    try:
+        connection.request("POST", "/validate", review, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            return False
+        if not json.loads(body)["response"]["allowed"]:
+            raise CouldNotMeasure(f"the review is denied: {body.decode()[:500]}")
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        connection.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,61 @@
+"""Load on a server: as many requests as its connections carry, one at a time on each, for some seconds.
+
+wrk makes it where there is one; else `ownload.py`. Both keep their connections, and neither looks at certificates.
+"""
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import ownload
+from bench.child import CouldNotMeasure
+from bench.machine import load_processor, pinned
+
+_SCRIPT = Path(__file__).with_name("load.lua")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What came of one run.
+
+    Attributes:
+        rate: requests a second.
+        p50, p99: milliseconds.
+
+    """
+
+    rate: float
+    p50: float
+    p99: float
+
+
+def generator() -> str:
+    """Name what makes the load."""
+    return "wrk" if shutil.which("wrk") else "bench/ownload.py"
+
+
+def put(url: str, body: Path, *, connections: int, seconds: int) -> Load:
+    """Post the file's content again and again. Raises CouldNotMeasure where a request failed."""
+    with pinned(load_processor()):
+        found = (
+            _wrk(url, body, connections, seconds)
+            if shutil.which("wrk")
+            else ownload.run(url, body.read_bytes(), connections, seconds)
+        )
+    if found["failed"] or not found["requests"]:
+        raise CouldNotMeasure(f"{found['failed']} requests to {url} failed")
+    return Load(rate=found["requests"] / found["seconds"], p50=found["p50"], p99=found["p99"])
+
+
+def _wrk(url: str, body: Path, connections: int, seconds: int) -> dict[str, Any]:
+    options = ["-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT)]
+    command = ["wrk", *options, url, "--", str(body)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    last = done.stdout.strip().rpartition("\n")[2]
+    if done.returncode or not last.startswith("{"):
+        raise CouldNotMeasure(f"wrk: {done.stderr.strip() or done.stdout.strip()}")
+    found: dict[str, Any] = json.loads(last)
+    return found
