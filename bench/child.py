@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import pinned, server_processor
+from bench.memory import most_resident
 
 _ANSWER_SECONDS = (
     120.0  # of a server, for its first answer; loading 100,000 scans takes a tenth of it
@@ -40,31 +41,30 @@ def measure(module: str, *arguments: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A server that has answered.
-
-    Attributes:
-        seconds: from its start to its first answer.
-
-    """
+    """A server that has answered: its arbiter's process id, its port, and how many seconds the answer took to come."""
 
     process: int
     port: int
     seconds: float
 
     def processor_seconds(self) -> float:
-        """Give the time on a processor that it and its workers have had; proc(5), /proc/PID/stat."""
-        family = [found for found in _processes() if self.process in (found[0], found[1])]
-        return sum(ticks for _, _, ticks in family) / os.sysconf("SC_CLK_TCK")
+        """Give the time on a processor that the arbiter and its workers have had."""
+        return sum(seconds for _, seconds in _family(self.process))
+
+    def most_resident(self) -> float:
+        """Give the MiB that its largest process has had in memory at most."""
+        return max(most_resident(number) for number, _ in _family(self.process))
 
 
-def _processes() -> Iterator[tuple[int, int, int]]:
-    """Give id, parent's id and clock ticks of every process that goes on."""
+def _family(parent: int) -> Iterator[tuple[int, float]]:
+    """Give a process and its children, and the processor's seconds of each (proc(5), /proc/PID/stat)."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             number, _, rest = path.read_text().partition(" ")
-            # the name in parentheses may hold anything; what follows it is fields 3 and on
+            # the name in parentheses may hold anything; what follows it is field 3 and on
             fields = rest.rpartition(")")[2].split()
-            yield int(number), int(fields[1]), int(fields[11]) + int(fields[12])
+            if parent in {int(number), int(fields[1])}:
+                yield int(number), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
@@ -82,7 +82,9 @@ def server(
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NBGATE_")}
     started = time.perf_counter()
     with log.open("wb") as output, pinned(server_processor()):
-        process = subprocess.Popen(command, env={**environment, **extra}, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, env={**environment, **extra}, stdout=output, stderr=output
+        )
     try:
         _await_answer(process, port, review, log)
         yield Running(process=process.pid, port=port, seconds=time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""Run as `python -m bench.floor WORKER PORT DIRECTORY`: the least that a webhook under gunicorn can do.
+"""Run as `python -m bench.floor WORKER HOST:PORT DIRECTORY`: the least that a webhook under gunicorn can do.
 
 A bare WSGI function decodes the review and answers a constant, over TLS with the certificate in the directory.
 `worker` serves it by nbgate's own worker class, `gthread` by gunicorn's stock one; the settings are nbgate's else.
@@ -49,17 +49,18 @@ class _Stock(Server):
         self.cfg.set("keyfile", str(self.directory / "tls.key"))
 
 
-def _serve(worker: str, port: int, directory: Path) -> None:
+def _serve(worker: str, address: str, directory: Path) -> None:
     def build() -> Edge:
         return Edge(
             app=_Bare("floor"), tls=ServerTLS(directory), grace=0.0, overloaded=lambda: None
         )
 
-    listening = Listening(host="127.0.0.1", port=port, workers=1, threads=_THREADS, grace=0.0)
+    host, _, port = address.partition(":")
+    listening = Listening(host=host, port=int(port), workers=1, threads=_THREADS, grace=0.0)
     _Stock.directory = directory
     kind = _Stock if worker == "gthread" else Server
     kind(listening, build, lambda _: None).run()
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]))
+    _serve(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

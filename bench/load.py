@@ -22,14 +22,20 @@ class Load:
     """What came of one run.
 
     Attributes:
-        rate: requests a second.
+        seconds: how long it took.
         p50, p99: milliseconds.
 
     """
 
-    rate: float
+    requests: int
+    seconds: float
     p50: float
     p99: float
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
 
 
 def generator() -> str:
@@ -47,7 +53,8 @@ def put(url: str, body: Path, *, connections: int, seconds: int) -> Load:
         )
     if found["failed"] or not found["requests"]:
         raise CouldNotMeasure(f"{found['failed']} requests to {url} failed")
-    return Load(rate=found["requests"] / found["seconds"], p50=found["p50"], p99=found["p99"])
+    del found["failed"]
+    return Load(**found)
 
 
 def _wrk(url: str, body: Path, connections: int, seconds: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How much memory: of this process by the kernel's count, and of one value by counting its parts."""
+"""How much memory: of a process by the kernel's count, and of one value by counting its parts."""
 
 import sys
 from dataclasses import fields, is_dataclass
@@ -9,16 +9,16 @@ _MIB = 1024
 
 def resident() -> float:
     """MiB that this process has in memory now."""
-    return _status("VmRSS")
+    return _status("VmRSS", "self")
 
 
-def most_resident() -> float:
-    """MiB that this process has had in memory at most."""
-    return _status("VmHWM")
+def most_resident(process: int | str = "self") -> float:
+    """MiB that a process, by its id, has had in memory at most."""
+    return _status("VmHWM", process)
 
 
-def _status(name: str) -> float:
-    for line in Path("/proc/self/status").read_text().splitlines():
+def _status(name: str, process: int | str) -> float:
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) / _MIB
     raise LookupError(f"the kernel gives no {name}")
