@@ -58,7 +58,7 @@ def put(url: str, body: Path, *, connections: int, seconds: int) -> Load:
 
 
 def _wrk(url: str, body: Path, connections: int, seconds: int) -> dict[str, Any]:
-    options = ["-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT)]
+    options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(_SCRIPT)]
     command = ["wrk", *options, url, "--", str(body)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     last = done.stdout.strip().rpartition("\n")[2]

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 import yaml
@@ -20,11 +21,11 @@ class Ended:
     err: str
 
     @property
-    def json(self) -> object:
+    def json(self) -> Any:
         return orjson.loads(self.out)
 
     @property
-    def yaml(self) -> object:
+    def yaml(self) -> Any:
         return yaml.safe_load(self.out)
 
 

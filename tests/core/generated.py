@@ -182,4 +182,4 @@ PATCHES = optional(
 )
 
 MESSAGES = st.dictionaries(st.sampled_from(REQUIREMENTS), st.just("it does not"), max_size=3)
-SERVING = st.sampled_from(["Prefix", "Root", "None", "Unknown"])
+SERVING = st.sampled_from(["Prefix", "Root", "Unknown"])

@@ -113,6 +113,7 @@ def test_an_unknown_requirement_only_warns_by_default() -> None:
     assert decision.word == "warned"
     assert len(decision.warnings) == 1
     assert decision.warnings[0].startswith("[empty-home] image ghcr.io/kubeflow/")
+    assert decision.warnings[0].endswith("/jupyter-scipy:v1.10.0: no probe ran")
 
 
 @pytest.mark.parametrize("verdict", ["Conforms", "Unknown"])

@@ -27,7 +27,8 @@ from tests.core.builders import (
     snapshot,
 )
 from webhook.core.decision import Decision, mutate, validate
-from webhook.core.message import bounded, clean, cut, denial
+from webhook.core.message import bounded, denial
+from webhook.core.words import clean, cut
 from webhook.core.requirements import REQUIREMENTS
 from webhook.core.review import Request, parse_review
 

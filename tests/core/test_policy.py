@@ -149,7 +149,7 @@ def test_every_fault_is_told_at_once_with_its_path() -> None:
         "kind": "must be 'NotebookPolicy'",
         "metadata": "is missing",
         "spec.requirements.uid-1000": words,
-        "spec.acceptRewrite": "input should be a valid boolean",
+        "spec.acceptRewrite": "must be true or false",
         "spec.unknown": words,
         "spec.unscanned": words,
         "spec.stale.after": (
@@ -175,7 +175,7 @@ def test_every_fault_is_told_at_once_with_its_path() -> None:
         "spec.helpURL": "must be empty or an http(s) address of at most 188 characters",
         "spec.exemptions[0].name": "must be lower-case letters, digits and -: it labels a metric",
         "spec.exemptions[0].namespaces[0]": "must be the exact name of a namespace",
-        "spec.exemptions[0].reason": "string should have at least 1 character",
+        "spec.exemptions[0].reason": "must not be empty",
         "spec.exemptions[0].expires": 'must be a day like "2027-03-31"',
         "spec.bogus": "is not a field here; check its spelling and where it stands",
     }
@@ -186,7 +186,7 @@ def test_the_error_shows_every_fault_in_one_sentence() -> None:
         read_policy(policy(unknown="x", requestScans=1))
     assert str(caught.value) == (
         "spec.unknown: must be one of Deny, Warn, Audit, Off; "
-        "spec.requestScans: input should be a valid boolean"
+        "spec.requestScans: must be true or false"
     )
 
 

@@ -23,9 +23,9 @@ WARNING = Snapshot(
 )
 
 
-def a_request(name: str = "create-pods", **changes: object) -> Request:
+def a_request(file: str = "create-pods", /, **changes: object) -> Request:
     """A captured AdmissionReview with some fields changed."""
-    request = parse_review((REVIEWS / f"{name}.json").read_bytes())
+    request = parse_review((REVIEWS / f"{file}.json").read_bytes())
     return replace(request, **changes)  # type: ignore[arg-type]  # the caller names a field of Request
 
 

@@ -142,7 +142,7 @@ def test_what_falls_into_a_file_after_its_deletion_is_written_again(path: Path) 
     append(log, "0")
     while path.exists() and deleter.is_alive():
         time.sleep(0.001)
-    for step in range(1, 5000):
+    for step in range(1, 1500):
         append(log, str(step))
     stop.set()
     deleter.join(60)
@@ -150,7 +150,7 @@ def test_what_falls_into_a_file_after_its_deletion_is_written_again(path: Path) 
     deleter.close()
     assert "0" in uids(report)
     left = uids(path) if path.exists() else []
-    assert {*uids(report), *left} == {str(step) for step in range(5000)}
+    assert {*uids(report), *left} == {str(step) for step in range(1500)}
 
 
 def _append_many(path: Path, name: str, count: int) -> None:
@@ -161,14 +161,14 @@ def _append_many(path: Path, name: str, count: int) -> None:
 
 def test_lines_of_several_processes_stay_whole(path: Path) -> None:
     context = get_context("spawn")
-    workers = [context.Process(target=_append_many, args=(path, str(n), 1500)) for n in range(3)]
+    workers = [context.Process(target=_append_many, args=(path, str(n), 800)) for n in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(60)
         assert worker.exitcode == 0
         worker.close()
-    assert sorted(uids(path)) == sorted(f"{n}-{s}" for n in range(3) for s in range(1500))
+    assert sorted(uids(path)) == sorted(f"{n}-{s}" for n in range(3) for s in range(800))
 
 
 def test_a_line_that_a_crash_tore_is_closed_by_the_next_process(path: Path) -> None:

@@ -14,8 +14,8 @@ from webhook.cli.exits import BadInput, CouldNot
 from webhook.cli.home import home
 from webhook.cli.output import Format, emit, output_option
 from webhook.core.decision import Word
-from webhook.core.message import clean
 from webhook.core.requirements import RULES
+from webhook.core.words import clean
 from webhook.stores import auditfilter
 from webhook.stores.auditfilter import Filter
 from webhook.stores.auditlog import BrokenLog, Entry, NoLog, Unreadable, read_log, read_stream

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from webhook.cli.output import new_table
-from webhook.core.message import cut
+from webhook.core.words import cut
 from webhook.stores.auditlog import Entry
 from webhook.stores.auditsummary import ReasonSummary
 

@@ -18,9 +18,9 @@ from webhook.cli.output import Format, emit, new_table, output_option
 from webhook.cli.state import policy_option, read_policy_of
 from webhook.core.actions import Action
 from webhook.core.document import Fault
-from webhook.core.message import clean
 from webhook.core.policy import Exemption, PolicyDocument
 from webhook.core.requirements import EXEMPT_BY_DEFAULT, REQUIREMENTS, RULES
+from webhook.core.words import clean
 from webhook.stores.files import too_large
 from webhook.stores.policyfile import POLICY_LIMIT, UnreadablePolicy, load_policy, parse_policy
 from webhook.stores.problem import Problem, printable, problem_of
@@ -82,11 +82,10 @@ def _read(file: Path, name: str) -> PolicyDocument:
 
 def _warnings(exemptions: Sequence[Exemption], now: float) -> Iterator[str]:
     for exemption in exemptions:
-        left = exemption.ends - now
-        if left <= 0:
+        days = int((exemption.ends - now) // _DAY)
+        if now >= exemption.ends:
             yield f"exemption {exemption.name} expired on {exemption.expires} and does nothing; remove or renew it"
-        elif left <= _SOON_DAYS * _DAY:
-            days = int(left // _DAY)
+        elif days <= _SOON_DAYS:
             span = f"in {days} days" if days > 1 else "tomorrow" if days else "today"
             yield f"exemption {exemption.name} expires {span}, at the end of {exemption.expires} UTC"
 

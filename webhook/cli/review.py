@@ -19,10 +19,10 @@ from webhook.cli.state import policy_option, read_state, scans_option
 from webhook.core.actions import Action
 from webhook.core.decision import Decision, Snapshot, mutate, validate
 from webhook.core.manifest import namespace_mode, request_for
-from webhook.core.message import clean
 from webhook.core.patch import apply_patch
 from webhook.core.reading import Malformed
 from webhook.core.review import Request, ReviewError
+from webhook.core.words import clean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,9 @@ from webhook.cli.scansfolder import open_folder, tell_problems
 from webhook.cli.state import scans_option
 from webhook.core.document import format_time
 from webhook.core.imagepattern import ImagePattern, InvalidPattern, compile_pattern
-from webhook.core.message import clean
 from webhook.core.reference import parse
 from webhook.core.scan import Scan, Verdict
+from webhook.core.words import clean
 
 _STYLES = {"Conforms": "green", "Violates": "red", "Unknown": "yellow"}
 _SHORT_DIGEST = 12  # hex digits, as `podman images` shows; `nbgate scans show` takes them

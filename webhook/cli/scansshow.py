@@ -12,9 +12,9 @@ from webhook.cli.exits import BadInput, CouldNot
 from webhook.cli.output import Format, emit, new_table, output_option
 from webhook.cli.scansfolder import open_folder, tell_problems
 from webhook.cli.state import scans_option
-from webhook.core.message import clean
 from webhook.core.reference import InvalidReference, parse
 from webhook.core.scan import Scan, ScanDocument, ScanStatus, compact
+from webhook.core.words import clean
 from webhook.stores.files import UnreadableFile, read_file
 from webhook.stores.problem import printable
 from webhook.stores.scandir import ScanFolder

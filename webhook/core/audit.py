@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 from webhook.core.decision import Decision, Snapshot
 from webhook.core.document import format_time
-from webhook.core.message import cut
 from webhook.core.review import Request
+from webhook.core.words import cut
 
 Level = Literal["denied", "warned", "all"]
 _TEXT_LIMIT = 512  # longer than any Kubernetes name or image reference that is one
 _GROUPS_LIMIT = 32
 _VIOLATIONS_LIMIT = 100
+_OPERATIONS_LIMIT = 50  # a patch has about ten; the policy's tolerations may add some
 
 Record = Mapping[str, Any]
 # How long identical refusals are counted rather than repeated: a StatefulSet retries a refused pod for ever.
@@ -76,9 +77,12 @@ def build_record(
         "violations": _violations(decision),
         "warnings": _texts(decision.warnings),
         "exemptions": list(decision.exemptions),
-        "patch": list(decision.patch),
+        "patch": _patch(decision),
         "mode": decision.mode,
-        "policy": {"name": policy.metadata.name, "generation": snapshot.policy_generation},
+        "policy": {
+            "name": cut(policy.metadata.name, _TEXT_LIMIT),
+            "generation": snapshot.policy_generation,
+        },
         "scan": _scan(decision),
         "snapshot": {"generation": snapshot.generation},
         "durationMs": round(seconds * 1000, 3),
@@ -114,8 +118,29 @@ def _violations(decision: Decision) -> list[dict[str, str]]:
     ]
 
 
+def _patch(decision: Decision) -> list[dict[str, Any]]:
+    """List the operations; a whole list of variables stands without its value, for users keep secrets in them."""
+    return [
+        {
+            key: _cleaned(value)
+            for key, value in operation.items()
+            if key != "value" or operation["op"] != "replace" or operation["path"][-4:] != "/env"
+        }
+        for operation in decision.patch[:_OPERATIONS_LIMIT]
+    ]
+
+
+def _cleaned(value: object) -> object:
+    """Clean every text in a value of ours: names and paths that users chose stand in it."""
+    if isinstance(value, str):
+        return cut(value, _TEXT_LIMIT)
+    if isinstance(value, dict):
+        return {cut(key, _TEXT_LIMIT): _cleaned(item) for key, item in value.items()}
+    return [_cleaned(item) for item in value] if isinstance(value, list) else value
+
+
 def _scan(decision: Decision) -> dict[str, str] | None:
     scan = decision.use.finding.scan if decision.use and decision.use.finding else None
     if scan is None:
         return None
-    return {"name": scan.name, "scannedAt": format_time(scan.scanned_at)}
+    return {"name": cut(scan.name, _TEXT_LIMIT), "scannedAt": format_time(scan.scanned_at)}

@@ -6,19 +6,21 @@ state. A decision is reproducible: one snapshot, one policy, one `now`, and its 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from webhook.core import message
 from webhook.core.actions import MODES, Action
 from webhook.core.patch import Operation, Target, apply_patch, needs_fallback, plan
 from webhook.core.pod import Container
 from webhook.core.policy import DEFAULT_POLICY, Exemption, PolicyDocument
+from webhook.core.reading import Malformed
 from webhook.core.reference import InvalidReference, parse
-from webhook.core.review import Answer, Cause, Request
+from webhook.core.review import Answer, Cause, Request, ReviewError
 from webhook.core.rules import pod, reference, registry, requirements, scanned
 from webhook.core.rules.violation import ImageUse, Violation
 from webhook.core.subject import Subject, read_stored, read_subject
 from webhook.core.verdict import ScanIndex
+from webhook.core.words import cut
 
 Word = Literal["allowed", "warned", "denied"]
 
@@ -31,7 +33,6 @@ class Snapshot:
         policy_generation: tells one policy from the next; a document's own generation, or a count of loads.
         modes: `warn` or `audit` by namespace, from its label; a namespace that is not here denies.
         generation: tells one set of scans from the next.
-
     """
 
     scans: ScanIndex = field(default_factory=ScanIndex)
@@ -51,7 +52,6 @@ class Decision:
         violations: with the action each really has here, after exemptions and the namespace's mode; none is Off.
         exemptions: the names of those that waived something.
         patch: JSON Patch operations, shown to apply.
-
     """
 
     word: Word = "allowed"
@@ -79,7 +79,6 @@ def mutate(request: Request, snapshot: Snapshot) -> Decision:
     Raises:
         ReviewError: a field of the object has a wrong type.
         PatchError: the patch does not apply to its own object.
-
     """
     if request.operation != "CREATE" or request.resource != "pods":
         return UNTOUCHED
@@ -92,7 +91,7 @@ def mutate(request: Request, snapshot: Snapshot) -> Decision:
     policy, target = snapshot.policy.spec.pod, _target(subject, use)
     operations = plan(target, policy)
     if operations:
-        apply_patch(request.object, operations)
+        _prove(request.object, operations)
     home = policy.home if needs_fallback(target, policy.home) else None
     return Decision(
         word="warned" if home else "allowed",
@@ -102,6 +101,14 @@ def mutate(request: Request, snapshot: Snapshot) -> Decision:
         patch=operations,
         mode=snapshot.modes.get(request.namespace, "deny"),
     )
+
+
+def _prove(source: Mapping[str, Any], operations: Sequence[Operation]) -> None:
+    """Apply the patch before it is sent: one that does not apply refuses the pod even under failurePolicy Ignore."""
+    try:
+        apply_patch(source, operations)
+    except Malformed as error:
+        raise ReviewError(str(error.under("object").under("request"))) from None
 
 
 _NO_CLAIM = "no workspace volume: files in {path} are lost when the notebook stops"
@@ -114,7 +121,6 @@ def validate(request: Request, snapshot: Snapshot, now: float) -> Decision:
 
     Raises:
         ReviewError: a field of the object has a wrong type.
-
     """
     subject = read_subject(request)
     if subject is None:
@@ -187,7 +193,9 @@ def _judge(
     if not use.serves:
         return
     yield from scanned.judge(use, policy, now, subject.path)
-    rewritten = subject.kind == "Pod" or requirements.REWRITE_ANNOTATION in subject.meta.annotations
+    # an empty one is none for Kubeflow too (notebook-controller, generateVirtualService)
+    rewrite = subject.meta.annotations.get(requirements.REWRITE_ANNOTATION)
+    rewritten = subject.kind == "Pod" or bool(rewrite)
     yield from requirements.judge(use, policy, subject.path, rewritten=rewritten)
     if subject.kind == "Pod" and use is first:
         yield from pod.judge(_target(subject, use), use, policy.pod)
@@ -268,7 +276,7 @@ def answer(decision: Decision, snapshot: Snapshot) -> Answer:
         allowed=not denied,
         message=decision.message,
         causes=[
-            Cause(reason=v.rule, message=message.cut(v.message, 200), field=v.field)
+            Cause(reason=v.rule, message=cut(v.message, 200), field=v.field)
             for v in denied[:_CAUSES_LIMIT]
         ],
         warnings=decision.warnings,
@@ -293,7 +301,7 @@ def _annotations(decision: Decision, snapshot: Snapshot) -> dict[str, str]:
         "policy": f"{snapshot.policy.metadata.name}@{snapshot.policy_generation}",
         "image": use.reference.tagged or use.reference.canonical
         if use and use.reference
-        else message.cut(use.container.image, 200)
+        else cut(use.container.image, 200)
         if use
         else "",
         "digest": (found.digest or "") if found else "",

@@ -68,9 +68,25 @@ def _fault(detail: ErrorDetails) -> Fault:
             problem = detail["msg"].partition(", ")[2]
         case "literal_error":
             problem = f"must be {detail['ctx']['expected']}"
+        case "string_too_short":
+            problem = "must not be empty"
+        case kind if kind in _WRONG_TYPES:
+            problem = _WRONG_TYPES[kind]
         case _:
             problem = detail["msg"][0].lower() + detail["msg"][1:]
     return Fault(_path(detail["loc"]), problem)
+
+
+_WRONG_TYPES = {
+    "tuple_type": "must be a list; leave it out for none",
+    "model_type": "must be an object; leave it out for its defaults",
+    "model_attributes_type": "must be an object; leave it out for its defaults",
+    "dict_type": "must be an object; leave it out for its defaults",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+}
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
@@ -87,7 +103,7 @@ def _path(loc: tuple[int | str, ...]) -> str:
 _PLAIN = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 # Go's time.ParseDuration as far as whole units go, which is what people write in manifests.
-_DURATION = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")
+_DURATION = re.compile(r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
 
 
 def parse_duration(value: str) -> int:
@@ -110,16 +126,22 @@ def _duration(value: str) -> str:
 Duration = Annotated[str, AfterValidator(_duration)]
 
 # RFC 3339 as Kubernetes writes it (metav1.Time), with fractions and offsets accepted.
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})",
+)
+# The years 1 to 9999 in UTC: what is read must be writable again, whatever its zone was.
+_FIRST_TIME, _LAST_TIME = -62135596800.0, 253402300799.0
 
 
 def parse_time(value: str) -> float:
     """Read an RFC 3339 time into seconds since the epoch. Raises ValueError with the cure."""
     if _TIME.fullmatch(value):
         try:
-            return datetime.fromisoformat(_six_digits(value.upper())).timestamp()
+            seconds = datetime.fromisoformat(_six_digits(value.upper())).timestamp()
         except (ValueError, OverflowError):
-            pass
+            seconds = _LAST_TIME + 1
+        if _FIRST_TIME <= seconds <= _LAST_TIME:
+            return seconds
     raise ValueError('must be a time like "2026-01-31T12:00:00Z"')
 
 

@@ -24,19 +24,29 @@ def is_notebook(meta: Metadata) -> bool:
     return NOTEBOOK_LABEL in meta.labels
 
 
-def notebook_names(meta: Metadata, user: str, *, stored: bool) -> tuple[str, ...]:
-    """Name the notebook of a pod, the trusted name first.
+def notebook_names(meta: Metadata, user: str, stored: Metadata | None) -> tuple[str, ...]:
+    """Name the notebook of a pod, the surest name first.
 
-    `stored` says that the object was admitted before (UPDATE). Then the request comes from anybody, and neither the
-    owner reference nor the label proves the name: both are given, and a container counts as the notebook under either.
+    `stored` is the metadata of an UPDATE's old object. Such a request comes from anybody, and no label and no owner
+    proves the name: all that the pod had and has are given, and a container counts as the notebook under each.
     """
-    label = meta.labels.get(NOTEBOOK_LABEL) or meta.name or meta.generate_name.rstrip("-")
-    owner = meta.owner[1] if meta.owner and meta.owner[0] == "StatefulSet" else None
+    owner = _stateful_set(meta)
     if owner and user in STATEFULSET_CONTROLLERS:
         return (owner,)
-    if owner and stored and owner != label:
-        return (owner, label)
-    return (label,)
+    if stored is None:
+        return (_labelled(meta),)
+    names = (_stateful_set(stored), owner, _labelled(stored), _labelled(meta))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def _stateful_set(meta: Metadata) -> str:
+    return meta.owner[1] if meta.owner and meta.owner[0] == "StatefulSet" else ""
+
+
+def _labelled(meta: Metadata) -> str:
+    """Read the label; an empty one leaves the pod's own name, as it was before a suffix was generated for it."""
+    unlabelled = meta.generate_name.rstrip("-") or meta.name
+    return meta.labels.get(NOTEBOOK_LABEL) or unlabelled
 
 
 def notebook_container(spec: PodSpec, notebook: str) -> Container | None:

@@ -52,7 +52,6 @@ class ImagePattern:
         deep: whether one component or more follow.
         tag: the only tag that matches; None for any.
         digest: the only digest that matches; None for any.
-
     """
 
     text: str

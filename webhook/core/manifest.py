@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from webhook.core.actions import MODE_LABEL, mode_of
-from webhook.core.pod import read_metadata
-from webhook.core.reading import Malformed, mapping
+from webhook.core.pod import read_metadata, read_spec
+from webhook.core.reading import Malformed, inside, text
 from webhook.core.review import Request, read_review
 
 _STATEFULSET_CONTROLLER = "system:serviceaccount:kube-system:statefulset-controller"
@@ -37,15 +37,14 @@ def request_for(document: Mapping[str, Any], namespace: str) -> Request:
     if kind not in KINDS:
         shown = f"{kind:.60}" if isinstance(kind, str) else "missing"
         raise Malformed("kind", f"must be one of {', '.join(KINDS)}, Namespace; it is {shown}")
-    meta = mapping(document, "metadata") or {}
-    named = meta.get("namespace")
+    named = inside(document, "metadata", lambda meta: text(meta, "namespace"))
     request = Request(
         uid="review",
         group="kubeflow.org" if kind == "Notebook" else "",
         resource="notebooks" if kind == "Notebook" else "pods",
         kind="Notebook" if kind == "Notebook" else "Pod",
         operation="CREATE",
-        namespace=named if isinstance(named, str) and named else namespace,
+        namespace=named or namespace,
         name=read_metadata(document).name,
         user="",
         groups=(),
@@ -57,11 +56,7 @@ def request_for(document: Mapping[str, Any], namespace: str) -> Request:
 
 
 def _created_by_controller(request: Request, document: Mapping[str, Any]) -> Request:
-    spec = mapping(document, "spec") or {}
-    try:
-        template = mapping(spec, "template")
-    except Malformed as error:
-        raise error.under("spec") from None
+    template = inside(document, "spec", lambda spec: inside(spec, "template", _whole_template))
     if template is None:
         raise Malformed("spec.template", "is missing")
     owner = {
@@ -71,7 +66,7 @@ def _created_by_controller(request: Request, document: Mapping[str, Any]) -> Req
         "controller": True,
     }
     metadata = {
-        **(mapping(template, "metadata") or {}),
+        **(template.get("metadata") or {}),
         "name": f"{request.name}-0",
         "generateName": f"{request.name}-",
         "namespace": request.namespace,
@@ -79,3 +74,10 @@ def _created_by_controller(request: Request, document: Mapping[str, Any]) -> Req
     }
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template.get("spec")}
     return replace(request, name=f"{request.name}-0", user=_STATEFULSET_CONTROLLER, object=pod)
+
+
+def _whole_template(template: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read what the pod is made of, so that a fault is named where it stands in the StatefulSet."""
+    read_metadata(template)
+    inside(template, "spec", read_spec)
+    return template

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from webhook.core.requirements import REQUIREMENTS
 from webhook.core.rules.violation import Violation
+from webhook.core.words import clean, cut, cut_front
 
 # 1 KiB: a Kubernetes event holds as much (events.k8s.io note), and the controllers add their own words in front.
 MESSAGE_LIMIT = 1024
@@ -15,18 +16,8 @@ MESSAGE_LIMIT = 1024
 WARNING_LIMIT = 120
 WARNINGS_LIMIT = 30
 _IMAGE_LIMIT = 160
+_SHORTEST_IMAGE = 24
 _DETAIL_LIMITS = (200, 120, 60, 0)
-
-
-def clean(text: str) -> str:
-    """Replace what is not printable, so that no message breaks a line, a log or a terminal."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
-
-
-def cut(text: str, limit: int) -> str:
-    """Clean a text and cut it to `limit` characters, the last three of them dots where something is missing."""
-    text = clean(text)
-    return text if len(text) <= limit else f"{text[: max(limit - 3, 0)]}..."
 
 
 def denial(violations: Sequence[Violation], help_url: str) -> str:
@@ -54,7 +45,7 @@ def _groups(violations: Sequence[Violation], limit: int) -> Iterable[str]:
 
 def _opening(group: Sequence[Violation]) -> str:
     use = group[0].use
-    image = f"image {cut(use.container.image, _IMAGE_LIMIT)}"
+    image = f"image {cut(use.container.image, _IMAGE_LIMIT) or '(none)'}"
     if any(v.rule in REQUIREMENTS for v in group):
         return f"{image} does not work as a notebook"
     if all(v.rule.startswith("pod-") for v in group):
@@ -84,9 +75,15 @@ def _only_ids(violations: Sequence[Violation], room: int) -> str:
 
 
 def warning(violation: Violation) -> str:
-    """Say in a warning what would be refused under a stricter policy: the id first, for clients cut the end."""
-    image = cut(violation.use.container.image, 60)
-    return cut(f"[{violation.rule}] image {image}: {violation.message}", WARNING_LIMIT)
+    """Say in a warning what would be refused under a stricter policy.
+
+    The id comes first, and the image, without a digest, gets the room that the rest leaves: its end tells the most.
+    """
+    opening, rest = f"[{violation.rule}] image ", f": {clean(violation.message)}"
+    room = max(WARNING_LIMIT - len(opening) - len(rest), _SHORTEST_IMAGE)
+    named = violation.use.container.image.partition("@")[0]
+    image = cut_front(named or "(none)", room)
+    return cut(f"{opening}{image}{rest}", WARNING_LIMIT)
 
 
 def bounded(warnings: Sequence[str]) -> tuple[str, ...]:

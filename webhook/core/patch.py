@@ -16,6 +16,7 @@ from webhook.core.cuda import named_cuda
 from webhook.core.identity import GPU_LABEL
 from webhook.core.pod import Container, EnvVar, PodSpec
 from webhook.core.policy import GPU, Home, PodPatches
+from webhook.core.reading import Malformed
 from webhook.core.reference import Reference
 from webhook.core.verdict import Finding
 
@@ -23,6 +24,7 @@ Operation = Mapping[str, Any]
 
 PREFIX_VARIABLE = "NB_PREFIX"
 VISIBLE_DEVICES = "NVIDIA_VISIBLE_DEVICES"
+_MANY_ENTRIES = 16  # of the same few names; nobody writes more than two by mistake
 _HOME_VOLUME = "nbgate-home"
 # Extended resources by which a pod asks for a GPU, of any vendor; nvidia.com/mig-* besides.
 _GPU_RESOURCES = frozenset(
@@ -66,6 +68,12 @@ class Target:
                 return security.run_as_user
         return None
 
+    @property
+    def says_non_root(self) -> bool:
+        """Tell whether the container or its pod says anything of runAsNonRoot; then it is left at that."""
+        both = (self.container.security, self.spec.security)
+        return any(s is not None and s.run_as_non_root is not None for s in both)
+
 
 def prefix_of(namespace: str, notebook: str) -> str:
     """Say where Kubeflow routes a notebook: no trailing slash (notebook-controller, generateStatefulSet)."""
@@ -107,6 +115,9 @@ def _env(target: Target, wanted: Mapping[str, str]) -> Iterator[Operation]:
     """
     base = f"{target.pointer}/env"
     env = target.container.env
+    if sum(entry.name in wanted for entry in env or ()) > _MANY_ENTRIES:
+        yield {"op": "replace", "path": base, "value": _without(env or (), wanted)}
+        return
     missing = [
         {"name": name, "value": value}
         for name, value in wanted.items()
@@ -117,6 +128,12 @@ def _env(target: Target, wanted: Mapping[str, str]) -> Iterator[Operation]:
         yield _add(base, missing)
     else:
         yield from (_add(f"{base}/0", entry) for entry in reversed(missing))
+
+
+def _without(env: Sequence[EnvVar], wanted: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """Write the whole list anew: thousands of removals one by one would hold a worker for seconds."""
+    entries = [{"name": name, "value": value} for name, value in wanted.items()]
+    return [*entries, *(entry.source for entry in env if entry.name not in wanted)]
 
 
 def _corrected(base: str, env: Sequence[EnvVar], wanted: Mapping[str, str]) -> Iterator[Operation]:
@@ -143,13 +160,15 @@ def _user(target: Target, uid: int) -> Iterator[Operation]:
         return
     own = target.container.security
     base = f"{target.pointer}/securityContext"
+    wanted: dict[str, object] = {}
+    if own is None or own.run_as_user is None:
+        wanted["runAsUser"] = uid
+    if not target.says_non_root:
+        wanted["runAsNonRoot"] = True
     if own is None:
-        yield _add(base, {"runAsUser": uid, "runAsNonRoot": True})
-        return
-    if own.run_as_user is None:
-        yield _add(f"{base}/runAsUser", uid)
-    if own.run_as_non_root is None:
-        yield _add(f"{base}/runAsNonRoot", value=True)
+        yield _add(base, wanted)
+    else:
+        yield from (_add(f"{base}/{name}", value) for name, value in wanted.items())
 
 
 def _fs_group(spec: PodSpec, group: int) -> Iterator[Operation]:
@@ -292,12 +311,15 @@ def apply_patch(source: Mapping[str, Any], operations: Sequence[Operation]) -> d
     """Apply a patch to a copy of the object.
 
     Raises:
-        PatchError: it does not apply, or the object nests deeper than the 254 levels that can be written back.
-
+        PatchError: it does not apply.
+        Malformed: the object nests deeper than the 254 levels that orjson writes; real ones have about fifteen.
     """
     try:
-        # a round trip is several times faster than copy.deepcopy, and bounds the depth
+        # a round trip is several times faster than copy.deepcopy
         copy = orjson.loads(orjson.dumps(source))
+    except orjson.JSONEncodeError:
+        raise Malformed("", "nests deeper than 254 levels") from None
+    try:
         patched = jsonpatch.JsonPatch(list(operations)).apply(copy, in_place=True)
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
         raise PatchError(f"the patch does not apply: {error}") from error

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from webhook.core.reading import (
-    Malformed,
     boolean,
     each,
+    inside,
     integer,
     mapping,
     objects,
@@ -26,10 +26,11 @@ MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 
 @dataclass(frozen=True, slots=True)
 class EnvVar:
-    """One environment variable; `value` is None where it comes from elsewhere (valueFrom)."""
+    """One environment variable; `value` is None where it comes from elsewhere (valueFrom); `source` is its JSON."""
 
     name: str
     value: str | None
+    source: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,6 @@ class Container:
         env: None where the field is absent: a patch must then add the list first. So for `mounts` and `security`.
         resources: quantities by resource, limits over requests.
         claims: it claims a device by dynamic resource allocation.
-
     """
 
     list: ContainerList
@@ -102,7 +102,6 @@ class PodSpec:
         containers: of every list, regular ones first.
         volumes: None where the field is absent. So for `security` and `tolerations`.
         claims: it claims devices by dynamic resource allocation.
-
     """
 
     containers: tuple[Container, ...]
@@ -127,34 +126,36 @@ class Metadata:
 
 def read_metadata(source: Mapping[str, Any]) -> Metadata:
     """Read `metadata` of any object. Raises Malformed."""
-    meta = mapping(source, "metadata") or {}
-    try:
-        return Metadata(
-            name=text(meta, "name") or "",
-            generate_name=text(meta, "generateName") or "",
-            labels=texts(meta, "labels"),
-            annotations=texts(meta, "annotations"),
-            owner=_controller(meta),
-            deleting=text(meta, "deletionTimestamp") is not None,
-        )
-    except Malformed as error:
-        raise error.under("metadata") from None
+    return inside(source, "metadata", _metadata) or _metadata({})
+
+
+def _metadata(meta: Mapping[str, Any]) -> Metadata:
+    return Metadata(
+        name=text(meta, "name") or "",
+        generate_name=text(meta, "generateName") or "",
+        labels=texts(meta, "labels"),
+        annotations=texts(meta, "annotations"),
+        owner=_controller(meta),
+        deleting=text(meta, "deletionTimestamp") is not None,
+    )
 
 
 def _controller(meta: Mapping[str, Any]) -> tuple[str, str] | None:
-    for owner in objects(meta, "ownerReferences") or ():
-        if boolean(owner, "controller"):
-            return text(owner, "kind") or "", text(owner, "name") or ""
-    return None
+    owners = each(meta, "ownerReferences", _owner) or ()
+    return next((owner for owner in owners if owner is not None), None)
+
+
+def _owner(_: int, item: Mapping[str, Any]) -> tuple[str, str] | None:
+    named = text(item, "kind") or "", text(item, "name") or ""
+    return named if boolean(item, "controller") else None
 
 
 def read_spec(spec: Mapping[str, Any]) -> PodSpec:
     """Read a pod spec. Raises Malformed; `containers` may be absent, as in an EphemeralContainers object."""
-    security = mapping(spec, "securityContext")
     return PodSpec(
         containers=tuple(c for name in LISTS for c in read_containers(spec, name)),
         volumes=each(spec, "volumes", _volume),
-        security=_security(security, "securityContext"),
+        security=inside(spec, "securityContext", _security),
         tolerations=each(spec, "tolerations", lambda _, item: item),
         runtime_class=text(spec, "runtimeClassName"),
         claims=bool(objects(spec, "resourceClaims")),
@@ -167,9 +168,8 @@ def read_containers(source: Mapping[str, Any], name: ContainerList) -> tuple[Con
 
 
 def _container(name: ContainerList, index: int, item: Mapping[str, Any]) -> Container:
-    resources = mapping(item, "resources")
-    limits = _quantities(resources, "limits")
-    requests = _quantities(resources, "requests")
+    limits = inside(item, "resources", lambda held: mapping(held, "limits"))
+    requests = inside(item, "resources", lambda held: mapping(held, "requests"))
     return Container(
         list=name,
         index=index,
@@ -177,28 +177,19 @@ def _container(name: ContainerList, index: int, item: Mapping[str, Any]) -> Cont
         image=text(item, "image") or "",
         env=each(item, "env", _env),
         mounts=each(item, "volumeMounts", _mount),
-        security=_security(mapping(item, "securityContext"), "securityContext"),
+        security=inside(item, "securityContext", _security),
         resources={**(requests or {}), **(limits or {})} if requests or limits else {},
-        has_resources=resources is not None,
+        has_resources=item.get("resources") is not None,
         has_limits=limits is not None,
-        claims=bool(objects(resources, "claims")) if resources else False,
+        claims=bool(inside(item, "resources", lambda held: objects(held, "claims"))),
         native_sidecar=name == "initContainers" and text(item, "restartPolicy") == "Always",
     )
-
-
-def _quantities(resources: Mapping[str, Any] | None, key: str) -> Mapping[str, Any] | None:
-    if resources is None:
-        return None
-    try:
-        return mapping(resources, key)
-    except Malformed as error:
-        raise error.under("resources") from None
 
 
 def _env(_: int, item: Mapping[str, Any]) -> EnvVar:
     value = text(item, "value")
     sourced = item.get("valueFrom") is not None
-    return EnvVar(text(item, "name") or "", None if sourced else value or "")
+    return EnvVar(text(item, "name") or "", None if sourced else value or "", item)
 
 
 def _mount(_: int, item: Mapping[str, Any]) -> Mount:
@@ -206,22 +197,16 @@ def _mount(_: int, item: Mapping[str, Any]) -> Mount:
 
 
 def _volume(_: int, item: Mapping[str, Any]) -> Volume:
-    claim = mapping(item, "persistentVolumeClaim")
     return Volume(
         name=text(item, "name") or "",
-        claim=text(claim, "claimName") if claim else None,
+        claim=inside(item, "persistentVolumeClaim", lambda claim: text(claim, "claimName")),
         empty_dir=mapping(item, "emptyDir") is not None,
     )
 
 
-def _security(context: Mapping[str, Any] | None, step: str) -> SecurityContext | None:
-    if context is None:
-        return None
-    try:
-        return SecurityContext(
-            run_as_user=integer(context, "runAsUser"),
-            run_as_non_root=boolean(context, "runAsNonRoot"),
-            fs_group=integer(context, "fsGroup"),
-        )
-    except Malformed as error:
-        raise error.under(step) from None
+def _security(context: Mapping[str, Any]) -> SecurityContext:
+    return SecurityContext(
+        run_as_user=integer(context, "runAsUser"),
+        run_as_non_root=boolean(context, "runAsNonRoot"),
+        fs_group=integer(context, "fsGroup"),
+    )

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 
 from webhook.core.actions import Action
 from webhook.core.document import (
@@ -39,10 +46,14 @@ def _action(value: object) -> Action:
     return Action.from_label(value)
 
 
+def _label(action: Action) -> str:
+    return action.label
+
+
 ActionField = Annotated[
     Action,
     PlainValidator(_action),
-    AsText,
+    PlainSerializer(_label, return_type=str),
     WithJsonSchema({"type": "string", "enum": list(_WORDS)}),
 ]
 
@@ -59,7 +70,7 @@ Pattern = Annotated[
 
 
 def _day(value: object) -> date:
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         try:
             day = date.fromisoformat(value)
         except ValueError:
@@ -78,6 +89,15 @@ Day = Annotated[
 def _rule(value: str) -> str:
     if value not in RULES:
         raise ValueError(f"must be a rule id: {', '.join(RULES)}")
+    return value
+
+
+Rule = Annotated[str, AfterValidator(_rule)]
+
+
+def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("must not be empty; leave it out for all rules but reference and registry")
     return value
 
 
@@ -107,7 +127,7 @@ ResourceName = Annotated[
 # resource.Quantity (k8s.io/apimachinery), without the exponent form that nobody writes for a disk
 Quantity = Annotated[
     str,
-    _matching(r"\d{1,15}(\.\d{1,3})?([KMGTPE]i|[kMGTPE])?", 'must be a quantity like "10Gi"'),
+    _matching(r"[0-9]{1,15}(\.[0-9]{1,3})?([KMGTPE]i|[kMGTPE])?", 'must be a quantity like "10Gi"'),
 ]
 HomePath = Annotated[
     str, _matching(r"(/[A-Za-z0-9._-]{1,60}){1,8}", "must be an absolute path without a trailing /")
@@ -197,8 +217,8 @@ class Exemption(Strict):
     name: ExemptionName
     namespaces: tuple[Namespace, ...] = Field(default=(), strict=False)
     images: tuple[Pattern, ...] = Field(default=(), strict=False)
-    requirements: tuple[Annotated[str, AfterValidator(_rule)], ...] | None = Field(
-        default=None, strict=False, min_length=1
+    requirements: Annotated[tuple[Rule, ...], AfterValidator(_not_empty)] | None = Field(
+        default=None, strict=False
     )
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     expires: Day

@@ -17,7 +17,6 @@ class Malformed(ValueError):
     Attributes:
         path: the field from the outermost object down, as `spec.containers[0].image`.
         problem: what is wrong with it, as a clause: "must be text, not a number".
-
     """
 
     def __init__(self, step: str, problem: str) -> None:
@@ -108,6 +107,17 @@ def texts(source: Mapping[str, Any], key: str) -> Mapping[str, str]:
         if not isinstance(item, str):
             raise _wrong(f"{key}[{name!r:.80}]", "text", item)
     return value
+
+
+def inside(source: Mapping[str, Any], key: str, read: Callable[[Mapping[str, Any]], T]) -> T | None:
+    """Read an object with `read`, or None where it is absent. Raises Malformed."""
+    value = mapping(source, key)
+    if value is None:
+        return None
+    try:
+        return read(value)
+    except Malformed as error:
+        raise error.under(key) from None
 
 
 def each(

@@ -69,7 +69,6 @@ class Reference:
         path: the repository in it, with `library/` where Docker Hub implies it.
         tag: `latest` where neither tag nor digest was written; None beside a lone digest.
         digest: what the image is pulled by when there is one; the tag is then decoration.
-
     """
 
     text: str = field(compare=False)

@@ -11,7 +11,8 @@ from typing import Any, Literal, cast, get_args
 
 import orjson
 
-from webhook.core.reading import Malformed, boolean, kind_of, mapping, text
+from webhook.core.reading import Malformed, boolean, inside, kind_of, mapping, text
+from webhook.core.words import clean
 
 API_VERSION = "admission.k8s.io/v1"
 Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
@@ -34,7 +35,6 @@ class Request:
         name: may be empty (generateName).
         object: the new object, untrusted JSON; None on DELETE.
         old_object: the stored object; None on CREATE and CONNECT.
-
     """
 
     uid: str
@@ -56,7 +56,6 @@ def parse_review(body: bytes) -> Request:
 
     Raises:
         ReviewError: the body is no JSON, no AdmissionReview, of another version, or a field has a wrong type.
-
     """
     try:
         document = orjson.loads(body)
@@ -86,30 +85,39 @@ def read_review(document: Mapping[str, Any]) -> Request:
 
 
 def _read_request(request: Mapping[str, Any]) -> Request:
-    resource = mapping(request, "resource") or {}
-    user = mapping(request, "userInfo") or {}
-    plural, sub = _required(resource, "resource", "resource"), text(request, "subResource")
+    group, plural = inside(request, "resource", _resource) or _resource({})
+    user, groups = inside(request, "userInfo", _user) or ("", ())
+    sub = text(request, "subResource")
+    kind: str | None = inside(request, "kind", _kind)
     return Request(
         uid=_uid(request),
-        group=text(resource, "group") or "",
+        group=group,
         resource=f"{plural}/{sub}" if sub else plural,
-        kind=text(mapping(request, "kind") or {}, "kind") or "",
+        kind=kind or "",
         operation=_operation(request),
         namespace=text(request, "namespace") or "",
         name=text(request, "name") or "",
-        user=text(user, "username") or "",
-        groups=_groups(user),
+        user=user,
+        groups=groups,
         dry_run=boolean(request, "dryRun") or False,
         object=mapping(request, "object"),
         old_object=mapping(request, "oldObject"),
     )
 
 
-def _required(source: Mapping[str, Any], key: str, parent: str) -> str:
-    value = text(source, key)
-    if not value:
-        raise Malformed(f"{parent}.{key}", "is missing")
-    return value
+def _resource(resource: Mapping[str, Any]) -> tuple[str, str]:
+    plural = text(resource, "resource")
+    if not plural:
+        raise Malformed("resource" if resource else "resource.resource", "is missing")
+    return text(resource, "group") or "", plural
+
+
+def _kind(kind: Mapping[str, Any]) -> str | None:
+    return text(kind, "kind")
+
+
+def _user(user: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return text(user, "username") or "", _groups(user)
 
 
 def _uid(request: Mapping[str, Any]) -> str:
@@ -133,12 +141,12 @@ def _groups(user: Mapping[str, Any]) -> tuple[str, ...]:
     if groups is None:
         return ()
     if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
-        raise Malformed("userInfo.groups", "must be a list of text")
+        raise Malformed("groups", "must be a list of text")
     return tuple(groups)
 
 
 def _quoted(value: object) -> str:
-    return f'"{value:.60}"' if isinstance(value, str) else kind_of(value)
+    return f'"{clean(value[:60])}"' if isinstance(value, str) else kind_of(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +166,6 @@ class Answer:
         message: why it is denied; empty when allowed.
         patch: JSON Patch operations; empty means none is sent.
         annotations: what the API server writes into its own audit log, under the webhook's name.
-
     """
 
     allowed: bool

@@ -159,7 +159,6 @@ class Scan:
         outcomes: by requirement, in the order of REQUIREMENTS; None for a requirement without a check.
         resolved_at, scanned_at: seconds since the epoch; 0 while there is no result.
         note: why there is no result: the phase, or how the last try failed.
-
     """
 
     name: str
@@ -221,8 +220,11 @@ def _contradictions(scan: ScanDocument) -> list[Fault]:
     ]
     waived = REWRITABLE if status.serving == "Root" else frozenset()
     failed = [c.requirement for c in status.checks if c.result == "Fail"]
-    if status.verdict == "Conforms" and set(failed) - waived:
-        faults.append(Fault("status.verdict", f"is Conforms, though the check {failed[0]} fails"))
+    counted = [requirement for requirement in failed if requirement not in waived]
+    if status.verdict == "Conforms" and counted:
+        faults.append(Fault("status.verdict", f"is Conforms, though the check {counted[0]} fails"))
+    if status.verdict == "Conforms" and status.serving == "None":
+        faults.append(Fault("status.verdict", "is Conforms, though status.serving is None"))
     if status.verdict == "Violates" and not failed:
         faults.append(
             Fault("status.verdict", "is Violates, though no check fails: list the failing one")
@@ -250,7 +252,7 @@ def compact(document: ScanDocument) -> Scan:
         is_tag=reference.digest is None,
         digest=status.digest if has_result else None,
         manifests=tuple(m.digest for m in status.manifests) if has_result else (),
-        verdict=status.verdict or "Unknown",
+        verdict=status.verdict if has_result and status.verdict else "Unknown",
         serving=status.serving,
         outcomes=tuple(_outcome(by_name.get(name)) for name in REQUIREMENTS),
         cuda=status.facts.cuda,

@@ -14,7 +14,7 @@ from webhook.core.pod import (
     read_metadata,
     read_spec,
 )
-from webhook.core.reading import Malformed, mapping
+from webhook.core.reading import Malformed, inside
 from webhook.core.review import Request, ReviewError
 
 SubjectKind = Literal["Pod", "Notebook", "EphemeralContainers"]
@@ -33,7 +33,6 @@ class Subject:
         path: where the spec stands in the object, with its dot: `spec.` or `spec.template.spec.`.
         serving: the containers that count as the notebook, the surest first; more than one only where the identity
             of a stored pod is not certain, none where the spec has no regular container.
-
     """
 
     kind: SubjectKind
@@ -52,7 +51,6 @@ def read_subject(request: Request) -> Subject | None:
 
     Raises:
         ReviewError: the object is missing, or a field of it has a wrong type.
-
     """
     if request.operation not in ("CREATE", "UPDATE"):
         return None
@@ -60,41 +58,44 @@ def read_subject(request: Request) -> Subject | None:
         return None
     if request.object is None:
         raise ReviewError(f"request.object is missing, though the operation is {request.operation}")
-    try:
-        return _read(request, request.object, stored=request.operation == "UPDATE")
-    except Malformed as error:
-        raise ReviewError(str(error.under("object").under("request"))) from None
+    return _read(request, request.object, "object", _stored_metadata(request))
 
 
 def read_stored(request: Request) -> Subject | None:
     """Read the stored object of an UPDATE, or None where there is none or it was no notebook. Raises ReviewError."""
     if request.operation != "UPDATE" or request.old_object is None:
         return None
+    return _read(request, request.old_object, "oldObject", _stored_metadata(request))
+
+
+def _read(
+    request: Request, source: Mapping[str, Any], step: str, stored: Metadata | None
+) -> Subject | None:
     try:
-        return _read(request, request.old_object, stored=True)
+        meta = read_metadata(source)
+        if meta.deleting:
+            return None
+        if request.resource == "notebooks":
+            return _notebook(request, meta, source)
+        if source.get("kind") == "EphemeralContainers":
+            return _ephemeral(request, meta, source)
+        return _pod(request, meta, source, stored)
     except Malformed as error:
-        raise ReviewError(str(error.under("oldObject").under("request"))) from None
+        raise ReviewError(str(error.under(step).under("request"))) from None
 
 
-def _read(request: Request, source: Mapping[str, Any], *, stored: bool) -> Subject | None:
-    meta = read_metadata(source)
-    if meta.deleting:
+def _pod(
+    request: Request, meta: Metadata, source: Mapping[str, Any], stored: Metadata | None
+) -> Subject | None:
+    """Read a pod that is a notebook's, or was one before this request: dropping the label sets nobody free."""
+    if not is_notebook(meta) and not (stored is not None and is_notebook(stored)):
         return None
-    if request.resource == "notebooks":
-        return _notebook(request, meta, source)
-    if source.get("kind") == "EphemeralContainers":
-        return _ephemeral(request, meta, source)
-    if not is_notebook(meta) or MIRROR_ANNOTATION in meta.annotations:
+    if MIRROR_ANNOTATION in meta.annotations:
         return None
-    return _pod(request, meta, source, stored=stored)
-
-
-def _pod(request: Request, meta: Metadata, source: Mapping[str, Any], *, stored: bool) -> Subject:
-    try:
-        spec = read_spec(mapping(source, "spec") or {})
-    except Malformed as error:
-        raise error.under("spec") from None
-    names = notebook_names(meta, request.user, stored=stored)
+    if not request.namespace:
+        raise ReviewError("request.namespace is missing: a pod has one")
+    spec = inside(source, "spec", read_spec) or read_spec({})
+    names = notebook_names(meta, request.user, stored)
     return Subject(
         kind="Pod",
         meta=meta,
@@ -106,12 +107,17 @@ def _pod(request: Request, meta: Metadata, source: Mapping[str, Any], *, stored:
     )
 
 
-def _notebook(request: Request, meta: Metadata, source: Mapping[str, Any]) -> Subject:
+def _stored_metadata(request: Request) -> Metadata | None:
+    if request.operation != "UPDATE" or request.old_object is None:
+        return None
     try:
-        template = mapping(mapping(source, "spec") or {}, "template") or {}
-        spec = read_spec(mapping(template, "spec") or {})
+        return read_metadata(request.old_object)
     except Malformed as error:
-        raise error.under("spec.template.spec") from None
+        raise ReviewError(str(error.under("oldObject").under("request"))) from None
+
+
+def _notebook(request: Request, meta: Metadata, source: Mapping[str, Any]) -> Subject:
+    spec = inside(source, "spec", _template_spec) or read_spec({})
     name = meta.name or request.name or meta.generate_name.rstrip("-")
     return Subject(
         kind="Notebook",
@@ -122,6 +128,10 @@ def _notebook(request: Request, meta: Metadata, source: Mapping[str, Any]) -> Su
         path="spec.template.spec.",
         serving=_serving(spec, (name,)),
     )
+
+
+def _template_spec(spec: Mapping[str, Any]) -> PodSpec | None:
+    return inside(spec, "template", lambda template: inside(template, "spec", read_spec))
 
 
 def _ephemeral(request: Request, meta: Metadata, source: Mapping[str, Any]) -> Subject:

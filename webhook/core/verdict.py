@@ -21,7 +21,6 @@ class Finding:
         resolved_at: when the tag was last seen to mean this digest, in seconds since the epoch; None by digest.
         tag_vouched: the reference names a tag beside its digest, and that tag was resolved to that digest.
         pending: a document without a result, which says how far the scan has come; None where there is none.
-
     """
 
     scan: Scan | None = None
@@ -38,9 +37,6 @@ class Finding:
         if self.resolved_at is not None:
             oldest = min(oldest, self.resolved_at)
         return now - oldest > after
-
-
-_NOTHING = Finding()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +68,7 @@ class ScanIndex:
         return alias is not None and reference.digest in (alias.digest, *alias.manifests)
 
     def _waiting(self, reference: Reference) -> Finding:
-        pending = self._pending.get(reference.canonical)
-        return Finding(pending=pending) if pending else _NOTHING
+        return Finding(pending=self._pending.get(reference.canonical), digest=reference.digest)
 
 
 def digest_key(digest: str) -> bytes:
@@ -84,7 +79,8 @@ def digest_key(digest: str) -> bytes:
 def build_index(scans: Iterable[Scan]) -> ScanIndex:
     """Index scans: for a digest the newest `scannedAt` wins, for a tag the newest `resolvedAt`.
 
-    Ties go to the greater name, so that the order of the documents does not matter.
+    The order of the documents never matters: a tie goes to the one that violates, else to the greater one in an order
+    of everything that they say.
     """
     by_digest: dict[bytes, Scan] = {}
     by_tag: dict[str, Scan] = {}
@@ -93,15 +89,27 @@ def build_index(scans: Iterable[Scan]) -> ScanIndex:
     for scan in scans:
         counts[scan.verdict] += 1
         if scan.digest is None:
-            pending[scan.reference] = scan
+            held = pending.get(scan.reference)
+            if held is None or _wins(scan, held, 0.0):
+                pending[scan.reference] = scan
             continue
         for digest in (scan.digest, *scan.manifests):
             key = digest_key(digest)
             held = by_digest.get(key)
-            if held is None or (scan.scanned_at, scan.name) > (held.scanned_at, held.name):
+            if held is None or _wins(scan, held, scan.scanned_at - held.scanned_at):
                 by_digest[key] = scan
         if scan.is_tag:
             held = by_tag.get(scan.reference)
-            if held is None or (scan.resolved_at, scan.name) > (held.resolved_at, held.name):
+            if held is None or _wins(scan, held, scan.resolved_at - held.resolved_at):
                 by_tag[scan.reference] = scan
     return ScanIndex(by_digest, by_tag, pending, counts)
+
+
+def _wins(scan: Scan, held: Scan, newer_by: float) -> bool:
+    if newer_by:
+        return newer_by > 0
+    return _rank(scan) > _rank(held)
+
+
+def _rank(scan: Scan) -> tuple[bool, str, str]:
+    return scan.verdict == "Violates", scan.name, repr(scan)

@@ -10,8 +10,8 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from webhook.core.decision import Decision, Snapshot, answer, mutate, validate
-from webhook.core.message import cut
 from webhook.core.review import Request, ReviewError, parse_review, render_answer
+from webhook.core.words import cut
 from webhook.server.deadline import is_late, parse_timeout
 from webhook.server.health import Condition, render
 from webhook.server.metrics import Metrics
@@ -49,7 +49,6 @@ class Services:
         conditions: the conditions of readiness, as they are now.
         show_state: brings the metrics' gauges up to date.
         authenticated: only clients with a certificate of the configured client CA may ask for decisions.
-
     """
 
     snapshot: Callable[[], Snapshot]

@@ -29,7 +29,6 @@ def encode(record: Record) -> bytes:
 
     Raises:
         AuditError: the record holds what JSON cannot, or is too long without its lists.
-
     """
     try:
         line = _line(record)

@@ -36,7 +36,6 @@ class AuditFile:
 
     Attributes:
         path: where the file is, or will be.
-
     """
 
     def __init__(self, path: Path, *, sync: Callable[[int], None] = os.fdatasync) -> None:
@@ -62,7 +61,6 @@ class AuditFile:
         Raises:
             AuditError: the record is not, or not surely, in the file. A part of it may be: it stands on a line of its
                 own, which readers count as unreadable.
-
         """
         line = encode(record)
         try:

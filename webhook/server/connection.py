@@ -35,7 +35,6 @@ class Connection:
         watched: the events that the poller watches it for; 0 while a thread has it.
         reserved: bytes of body that are held, or will be, for its present request.
         verified: the client showed a certificate of the configured client CA.
-
     """
 
     def __init__(

@@ -4,8 +4,8 @@ import heapq
 from collections.abc import Callable, Collection, Iterable
 
 from webhook.core.imagepattern import compile_pattern
-from webhook.core.message import clean
 from webhook.core.reference import InvalidReference, Reference, parse, split
+from webhook.core.words import clean
 from webhook.stores.auditlog import Entry
 
 Filter = Callable[[Entry], bool]
@@ -66,7 +66,6 @@ def image(text: str) -> Filter:
     Raises:
         InvalidReference: it has no `*` and is no reference.
         InvalidPattern: it has a `*` and is no pattern.
-
     """
     if "*" in text:
         pattern = compile_pattern(text)

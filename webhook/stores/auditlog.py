@@ -17,8 +17,8 @@ import orjson
 
 from webhook.core.decision import Word
 from webhook.core.document import parse_time
-from webhook.core.message import clean
 from webhook.core.reading import Malformed, boolean, integer, kind_of, objects, text
+from webhook.core.words import clean
 
 # Four times what nbgate writes; a line beyond it is no record of any version.
 LINE_LIMIT = 256 * 1024
@@ -59,7 +59,6 @@ class Entry:
         canonical: the image written out; empty where it is no reference.
         digest: what the image resolved to; empty where that is not known.
         suppressed: identical refusals that were counted instead of recorded.
-
     """
 
     record: Mapping[str, Any]
@@ -106,7 +105,6 @@ def read_log(path: Path) -> Iterator[Entry | Unreadable]:
     Raises:
         NoLog: it is not there, not a file, or may not be read.
         BrokenLog: the disk failed.
-
     """
     with _open(path) as opened:
         if opened.peek(2)[:2] != _GZIP:

@@ -17,7 +17,6 @@ class ReasonSummary:
         images: how many different ones; a digest beside a tag makes no difference, for nbgate adds it.
         first: the time of the first entry, as RFC 3339 in UTC.
         last: the time of the last entry.
-
     """
 
     requirement: str

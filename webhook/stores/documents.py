@@ -27,7 +27,6 @@ class Parsed:
         number: its place in the file, from 1, the items of lists counted one by one; 0 where it is the only one.
         line: where it begins, from 1; None where that is not known, as in JSON and inside a List.
         content: keys are text; values are dicts, lists, text, numbers, booleans and None.
-
     """
 
     number: int

@@ -36,7 +36,6 @@ def read_file(path: Path | str, limit: int = SIZE_LIMIT) -> Content:
 
     Raises:
         UnreadableFile: it is missing, too large, no regular file or changing, or the system refuses it.
-
     """
     try:
         # Without O_NONBLOCK, opening a named pipe waits for its writer for ever.

@@ -31,7 +31,6 @@ def load_policy(path: Path, *, required: bool) -> PolicyDocument:
 
     Raises:
         UnreadablePolicy: the file cannot be read, holds no single policy, or breaks the format.
-
     """
     if not required and not os.path.lexists(path):
         return DEFAULT_POLICY
@@ -89,7 +88,6 @@ class PolicyFile:
         loaded: whether there has been a good one, or the default one holds because the file is absent.
         generation: the document's own metadata.generation, else the number of policies that have held so far.
         problems: what is wrong with the file as it is now.
-
     """
 
     def __init__(

@@ -16,7 +16,6 @@ class Problem:
         document: the document's number in the file, from 1; 0 for the file itself or the only document in it.
         field: the path of the field in the document; empty for the document as a whole.
         reason: what is wrong, as a clause, and the cure.
-
     """
 
     path: str

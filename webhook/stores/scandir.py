@@ -36,7 +36,6 @@ class ScanSet:
         scans: of every readable document, in no particular order.
         problems: what cannot be read, ordered by path.
         unreadable: how many documents that is, with a file that cannot be read at all counted as one.
-
     """
 
     scans: tuple[Scan, ...] = ()
@@ -63,7 +62,6 @@ class ScanFolder:
     Attributes:
         current: what the folder holds; replaced whole, never changed.
         complete: whether the last look saw all of the folder, and no file still rests that was never read.
-
     """
 
     def __init__(

@@ -33,7 +33,6 @@ class FileScans:
         problems: what is wrong with the others.
         unreadable: how many of the others are no readable ImageScan; a file that cannot be read at all counts as one.
         foreign: how many of the others are of another kind.
-
     """
 
     scans: tuple[Scan, ...] = ()
@@ -113,7 +112,6 @@ def write_scan(folder: Path, scan: ScanDocument | Mapping[str, Any]) -> Path:
     Raises:
         InvalidDocument: the document breaks its format, or its name can name no file.
         OSError: the disk is full, or the folder may not be written.
-
     """
     path = put_scan(folder, scan)
     sync_folder(folder)

@@ -17,7 +17,6 @@ class Seen:
         identity: what tells one state of the file from another.
         since: when this state was first seen, in seconds since the epoch.
         settled: it was read, and had rested before, so that the same identity means the same bytes.
-
     """
 
     identity: Identity

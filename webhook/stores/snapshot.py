@@ -21,7 +21,6 @@ class FileStore:
         current: the snapshot; a change swaps it whole, by one assignment.
         synced_at: by the clock, when everything was last seen and there was a policy to hold; None: not yet. A folder
             that cannot be listed keeps it back; a document that cannot be read is told in `problems` instead.
-
     """
 
     def __init__(

@@ -25,7 +25,6 @@ class Flaw:
     Attributes:
         steps: keys and indexes from the root down; empty where the fault is the whole document's.
         problem: what is wrong, with its line where that is known, and the cure.
-
     """
 
     steps: tuple[str | int, ...]
@@ -44,7 +43,6 @@ class Tree:
         value: dicts, lists, text, numbers, booleans and None; worth nothing where a flaw has no steps.
         line: where it begins, from 1; None where the text is JSON.
         flaws: what is wrong with it.
-
     """
 
     value: Any

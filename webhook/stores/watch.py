@@ -19,7 +19,6 @@ class Watcher:
         refresh: what to call; what it returns does not matter here.
         on_error: told of each exception that `refresh` raises.
         interval: seconds between the end of a call and the next; a call that takes long is followed by a longer rest.
-
     """
 
     def __init__(

@@ -25,7 +25,6 @@ def resolve(text: str) -> Scalar:
 
     Raises:
         ValueError: it is a number that JSON cannot write; the message says so and the cure.
-
     """
     if text in _WORDS:
         return _WORDS[text]

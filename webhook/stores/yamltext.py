@@ -78,7 +78,6 @@ class _Open:
     Attributes:
         key: of a mapping, the key whose value comes next; None where the next is a key.
         lines: of a mapping, where each key stands.
-
     """
 
     value: dict[str, Any] | list[Any]

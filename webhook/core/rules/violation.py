@@ -19,7 +19,6 @@ class ImageUse:
         reference: None where the image is not a reference; then `problem` says why.
         serves: it is the notebook's own container.
         finding: what the scans know; None for containers that only the registry rules judge.
-
     """
 
     container: Container
@@ -49,7 +48,6 @@ class Violation:
         field: the place in the object, as `spec.containers[0].image`.
         use: the image that it is about; for rules about the pod, the notebook's.
         known: it is known to be wrong; False where it is only not known to be right (unscanned, stale, Unknown).
-
     """
 
     rule: RuleId
