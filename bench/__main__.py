@@ -46,11 +46,12 @@ _PARTS = ("decision", "loading", "server")
     "--seconds", type=click.IntRange(1), default=2, show_default=True, help="Of load in each run."
 )
 @click.option(
-    "--rounds", type=click.IntRange(1), default=3, show_default=True, help="Of load and loading."
+    "--rounds", type=click.IntRange(1), default=3, show_default=True, help="Of load on each server."
 )
 def main(document: Path, parts: tuple[str, ...], scans: int, seconds: int, rounds: int) -> None:
     """Measure nbgate, each figure beside a floor of the same run. About three minutes on two processors."""
     started = time.monotonic()
+    _prepare(document)
     facts = machine.describe() | {"load": generator(), "scans": scans}
     click.echo("  ".join(f"{name}: {value}" for name, value in facts.items()) + "\n")
     rows: list[Row] = []
@@ -73,10 +74,19 @@ def _rows(part: str, folder: Path, scans: int, seconds: int, rounds: int) -> Ite
         case "decision":
             yield from loading.decision_rows(folder, scans)
         case "loading":
-            yield from loading.loading_rows(folder, scans, rounds)
+            yield from loading.loading_rows(folder, scans)
         case _:
             held = write_folder(folder / "scans", scans, in_a_file=loading.IN_A_FILE)
             yield from Bench(folder, held, seconds=seconds, rounds=rounds).rows()
+
+
+def _prepare(document: Path) -> None:
+    """Find out now, and not after three minutes, whether the document can be written."""
+    try:
+        document.parent.mkdir(parents=True, exist_ok=True)
+        document.open("a").close()
+    except OSError as error:
+        raise click.BadParameter(f"{document}: {error.strerror}", param_hint="--json") from error
 
 
 def _write(document: Path, facts: dict[str, Any], rows: list[Row]) -> None:
@@ -85,16 +95,17 @@ def _write(document: Path, facts: dict[str, Any], rows: list[Row]) -> None:
         **facts,
         "rows": [row.document() for row in rows],
     }
-    document.parent.mkdir(parents=True, exist_ok=True)
     document.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
     try:
         main(standalone_mode=False)
-    except CouldNotMeasure as error:
+    except (CouldNotMeasure, OSError) as error:
         click.echo(f"bench: {error}", err=True)
         sys.exit(3)
+    except click.Abort:
+        sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -56,7 +56,7 @@ def _serve(worker: str, address: str, directory: Path) -> None:
         )
 
     host, _, port = address.partition(":")
-    listening = Listening(host=host, port=int(port), workers=1, threads=_THREADS, grace=0.0)
+    listening = Listening(host=host, port=int(port), workers=1, threads=_THREADS, grace=0)
     _Stock.directory = directory
     kind = _Stock if worker == "gthread" else Server
     kind(listening, build, lambda _: None).run()

@@ -1,6 +1,7 @@
 """Run as `python -m bench.inside MODE FOLDER`: what one fresh process can tell of a folder of scans, as JSON.
 
-`load` reads the folder as `nbgate serve` does, and says what it cost; `decide` does so and times decisions too.
+`load` reads the folder as `nbgate serve` does, and says what it cost; `decide` does so, times decisions and
+counts the index's bytes.
 `read` is the floor: every file's bytes through orjson, kept by nobody.
 """
 
@@ -44,13 +45,13 @@ def _names(scan: Scan) -> int:
 
 
 def _loaded(folder: Path) -> dict[str, Any]:
-    cost, snapshot = _load(folder)
-    return cost | _size(snapshot)
+    cost, _ = _load(folder)
+    return cost
 
 
 def _decided(folder: Path) -> dict[str, Any]:
     cost, snapshot = _load(folder)
-    return cost | {"timings": time_decisions(snapshot)} | _size(snapshot)
+    return cost | {"timings": time_decisions(snapshot), "size": _size(snapshot)}
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def test_unreadable_files_go_only_when_asked_and_only_those_of_nothing_else(home
     folder = home / "scans"
     (folder / "bad.json").write_bytes(b"{")
     (folder / "dangling.yaml").symlink_to("nowhere")
-    put(folder / "foreign.yaml", policy_document())
+    put(folder / "foreign.yaml", policy_document(), scan("y", 1, verdict="Fine"))
     put(folder / "half.yaml", scan("readable", 1), scan("x", 1, verdict="Fine"))
     prune(home, "--older-than", "1h")
     assert {"bad", "dangling", "foreign", "half"} <= set(left(home))

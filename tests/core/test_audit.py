@@ -24,6 +24,7 @@ from tests.core.builders import (
     finished_pod,
     notebook,
     pod,
+    policy,
     request,
     scan_document,
     snapshot,
@@ -31,6 +32,7 @@ from tests.core.builders import (
 )
 from webhook.core.audit import SUPPRESSION_SECONDS, Level, Record, build_record, identity, recorded
 from webhook.core.decision import UNTOUCHED, Decision, Snapshot, mutate, validate
+from webhook.core.policy import read_policy
 
 # design, section 7, in its order
 FIELDS = [
@@ -166,6 +168,19 @@ def test_what_was_suppressed_is_counted() -> None:
     assert record_of(seen, validate(seen, known, NOW), known, suppressed=41)["suppressed"] == 41
 
 
+def test_a_digest_that_nobody_scanned_is_recorded_too() -> None:
+    source = finished_pod(finished_container(image=f"x@{OTHER_DIGEST}"))
+    record, _ = judged(source, snapshot())
+    assert (record["digest"], record["scan"]) == (OTHER_DIGEST, None)
+
+
+@pytest.mark.parametrize("written", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_the_first_and_the_last_time_can_be_recorded(written: str) -> None:
+    known = snapshot(scan_document(scannedAt=written, resolvedAt=written))
+    record, _ = judged(finished_pod(), known)
+    assert record["scan"]["scannedAt"].endswith(written[4:])
+
+
 HOSTILE = st.text(st.sampled_from("a\n\r\t\x00\x1b\x7f\x85\x9b\u2028\u202eü"), max_size=30)
 
 
@@ -182,6 +197,43 @@ def test_control_characters_never_reach_the_line(
     assert orjson.dumps(record).count(b"\n") == 0
 
 
+@pytest.mark.parametrize("where", ["label", "policy", "scan"])
+def test_control_characters_never_reach_a_line_by_patch_or_name(where: str) -> None:
+    """Labels are validated by the API server only after the mutating webhooks."""
+    bad = "x\x9b31m\x7f\u2028"
+    source = pod(notebook=bad if where == "label" else "my-nb")
+    document = policy() | {"metadata": {"name": bad if where == "policy" else "default"}}
+    known = Snapshot(
+        scans=snapshot(scan_document(name=bad if where == "scan" else "scan")).scans,
+        policy=read_policy(document),
+    )
+    seen = request(source, user="alice")
+    record = record_of(seen, mutate(seen, known), known, endpoint="mutate")
+    assert record["patch"]
+    assert not [held for held in strings(record) if CONTROL.search(held)]
+
+
+def test_a_patch_of_many_variables_is_recorded_without_the_users_own() -> None:
+    """Users keep secrets in variables."""
+    env = [{"name": "NB_PREFIX"}] * 20_000 + [{"name": "TOKEN", "value": "s3cret"}]
+    seen, known = request(pod(container(env=env))), snapshot()
+    decision = mutate(seen, known)
+    assert "s3cret" in str(decision.patch)
+    line = orjson.dumps(record_of(seen, decision, known, endpoint="mutate"))
+    assert b"s3cret" not in line
+    assert b'{"op":"replace","path":"/spec/containers/0/env"}' in line
+    assert len(line) < 64 * 1024
+
+
+def test_the_record_of_a_patch_is_bounded() -> None:
+    keys = [{"key": f"k{number}"} for number in range(200)]
+    known = snapshot(scan_document(cuda=True), pod={"gpu": {"tolerations": keys}})
+    seen = request(stateful_set_pod())
+    decision = mutate(seen, known)
+    assert len(decision.patch) > 200
+    assert len(record_of(seen, decision, known)["patch"]) == 50
+
+
 def strings(value: object) -> Iterator[str]:
     """List every text in a record."""
     if isinstance(value, str):
@@ -195,7 +247,7 @@ def strings(value: object) -> Iterator[str]:
 
 
 def test_a_record_is_bounded_whatever_was_sent() -> None:
-    containers = [container(f"c{n}", "B" * 5000) for n in range(300)]
+    containers = [container(f"c{n}", "B" * 5000) for n in range(200)]
     source = stateful_set_pod(*containers)
     seen = request(source, user="u" * 9999, namespace="n" * 9999)
     known = snapshot()

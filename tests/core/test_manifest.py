@@ -110,6 +110,18 @@ def test_a_review_is_read_as_it_is() -> None:
         ({"kind": "StatefulSet", "spec": []}, "spec must be an object, not a list"),
         ({"kind": "StatefulSet"}, "spec.template is missing"),
         (
+            {"kind": "Pod", "metadata": {"namespace": 5}},
+            "metadata.namespace must be text, not a number",
+        ),
+        (
+            {"kind": "StatefulSet", "spec": {"template": {"metadata": []}}},
+            "spec.template.metadata must be an object, not a list",
+        ),
+        (
+            {"kind": "StatefulSet", "spec": {"template": {"spec": {"containers": {}}}}},
+            "spec.template.spec.containers must be a list, not an object",
+        ),
+        (
             {"kind": "StatefulSet", "spec": {"template": []}},
             "spec.template must be an object, not a list",
         ),

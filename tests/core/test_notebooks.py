@@ -77,6 +77,22 @@ def test_what_is_only_not_known_to_be_right_warns_and_never_denies(
     assert set(found(on_pod).values()) == {"Deny"}
 
 
+@pytest.mark.parametrize(
+    ("scans", "words"),
+    [
+        ([], "scan it"),
+        ([pending_document()], "the notebook starts when the scan is done"),
+        ([pending_document(phase="Failed")], "its last scan failed"),
+    ],
+)
+def test_a_warning_about_a_real_image_says_what_happens_next(scans: list[Json], words: str) -> None:
+    """A client cuts a warning at 120 characters: the image gives way, from its front."""
+    (warning,) = judge(notebook(), snapshot(*scans)).warnings
+    assert warning.startswith("[unscanned] image ")
+    assert "jupyter-scipy:v1.10.0: " in warning
+    assert warning.endswith(words)
+
+
 @pytest.mark.parametrize("action", ["Audit", "Off"])
 def test_a_policy_that_says_less_than_warn_is_followed(action: str) -> None:
     decision = judge(notebook(), snapshot(unscanned=action))
@@ -133,6 +149,11 @@ def test_an_image_at_root_needs_the_rewrite_annotation() -> None:
 
 def test_with_the_annotation_an_image_at_root_is_fine() -> None:
     assert found(judge(notebook(annotations={REWRITE: "/"}), ROOT)) == {}
+
+
+def test_an_empty_annotation_is_none() -> None:
+    """Kubeflow ignores it too (notebook-controller, generateVirtualService)."""
+    assert found(judge(notebook(annotations={REWRITE: ""}), ROOT)) == {"nb-prefix": "Deny"}
 
 
 def test_taking_the_annotation_away_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import re
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,6 +40,8 @@ from tests.core.builders import (
 from tests.core.generated import GPU_RESOURCES, PATCHES, PODS
 from webhook.core.decision import UNTOUCHED, Decision, Snapshot, mutate, validate
 from webhook.core.patch import PatchError, apply_patch, escape
+from webhook.core.reading import Malformed
+from webhook.core.review import ReviewError
 
 KNOWN = snapshot(scan_document(IMAGE), scan_document(CUDA_IMAGE, name="cuda", cuda=True))
 
@@ -111,6 +114,38 @@ def test_the_prefix_is_of_the_requests_namespace_not_of_the_objects() -> None:
     assert patch[0]["value"] == [{"name": "NB_PREFIX", "value": "/notebook/team-b/my-nb"}]
 
 
+@pytest.mark.parametrize("count", [2, 16, 17, 50_000])
+def test_any_number_of_duplicates_leaves_one_in_few_operations(count: int) -> None:
+    """One by one, those that fit a request would hold a worker for more than a second."""
+    source = pod(container(env=[FOO, *[{"name": "NB_PREFIX"}] * count, FOO]))
+    seen = request(source)
+    start = time.perf_counter()
+    patch = mutate(seen, only(nbPrefix=True)).patch
+    assert time.perf_counter() - start < 0.5
+    assert len(patch) <= 17
+    result = first(jsonpatch.apply_patch(source, list(patch)))["env"]
+    assert [entry for entry in result if entry["name"] == "NB_PREFIX"] == PREFIXED
+    assert [entry for entry in result if entry["name"] != "NB_PREFIX"] == [FOO, FOO]
+    assert mutate(request(pod(container(env=result))), only(nbPrefix=True)).patch == ()
+
+
+def test_a_list_that_is_written_anew_keeps_what_the_user_wrote() -> None:
+    secret = {"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}, "x-unknown": 1}
+    many = [{"name": name} for name in ("NB_PREFIX", "NVIDIA_VISIBLE_DEVICES")] * 10
+    both = only(nbPrefix=True, gpu={"action": "Hide"})
+    source = pod(container(image=CUDA_IMAGE, env=[secret, *many, FOO]))
+    assert first(patched(source, both))["env"] == [*PREFIXED, VOID, secret, FOO]
+
+
+def test_a_generated_name_gives_the_same_prefix_before_and_after_it_is_generated() -> None:
+    """Under an empty label; /mutate may see no name yet, /validate does."""
+    source = pod(notebook="", metadata={"name": "", "generateName": "gen-"})
+    patch = mutate(request(source, user=USER, name=""), KNOWN).patch
+    final = jsonpatch.apply_patch(source, list(patch))
+    final["metadata"]["name"] = "gen-x7k2p"
+    assert validate(request(final, user=USER), KNOWN, NOW).violations == ()
+
+
 # User and group
 
 
@@ -135,6 +170,11 @@ def test_the_prefix_is_of_the_requests_namespace_not_of_the_objects() -> None:
         ({"runAsUser": 0}, None, None),
         ({"runAsUser": 1001}, {}, {}),
         ({"runAsUser": 1000}, {"runAsUser": 0}, {"runAsUser": 0}),
+        # nor is the pod's own word on non-root overridden
+        ({"runAsNonRoot": False}, None, {"runAsUser": 1000}),
+        ({"runAsNonRoot": False}, {}, {"runAsUser": 1000}),
+        ({"runAsNonRoot": True}, None, {"runAsUser": 1000}),
+        ({"runAsNonRoot": False}, {"runAsUser": 1000}, {"runAsUser": 1000}),
     ],
 )
 def test_the_notebook_runs_as_1000_unless_its_user_set_something_else(
@@ -663,6 +703,16 @@ def test_applying_changes_a_copy() -> None:
 def test_a_patch_that_does_not_apply_is_an_error_not_an_answer(operation: Json) -> None:
     with pytest.raises(PatchError, match="the patch does not apply"):
         apply_patch({"spec": {"a": [1]}}, [operation])
+
+
+def test_an_object_that_cannot_be_written_back_is_malformed() -> None:
+    nested: Json = {}
+    for _ in range(300):
+        nested = {"a": nested}
+    with pytest.raises(Malformed, match="nests deeper than 254 levels"):
+        apply_patch(nested, [])
+    with pytest.raises(ReviewError, match=r"request\.object nests deeper than 254 levels"):
+        decide(pod(unknown=nested))
 
 
 def test_a_user_gets_the_same_patch_as_the_controller_for_the_same_pod() -> None:

@@ -118,6 +118,28 @@ def test_what_the_api_server_adds_is_no_fault() -> None:
     assert (read.metadata.name, read.metadata.generation) == ("default", 4)
 
 
+def test_a_policy_is_written_as_it_is_read() -> None:
+    document = policy(
+        requirements={"allow-origin": "Warn"},
+        registries={"allow": ["ghcr.io/**"], "action": "Audit"},
+        exemptions=[exemption(images=["docker.io/*"], requirements=["stale"])],
+    )
+    read = read_policy(document)
+    written = read.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert read_policy(written) == read
+    assert written["spec"]["requirements"] == {"allow-origin": "Warn"}
+    assert written["spec"]["registries"] == {"allow": ["ghcr.io/**"], "action": "Audit"}
+    (held,) = written["spec"]["exemptions"]
+    assert (held["images"], held["expires"]) == (["docker.io/*"], "2026-03-31")
+
+
+def test_the_defaults_are_written_as_the_contract_has_them() -> None:
+    expected = loaded(CONTRACT)
+    expected["spec"] |= {"requirements": {}, "exemptions": []}
+    written = DEFAULT_POLICY.model_dump(mode="json", by_alias=True, exclude_unset=False)
+    assert written["spec"] == expected["spec"]
+
+
 # Faults
 
 
@@ -338,6 +360,19 @@ def test_another_duration_is_refused(after: object) -> None:
     assert faults(policy(stale={"after": after})).keys() == {"spec.stale.after"}
 
 
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        ({"pod": {"home": {"sizeLimit": "\u0661\u0660Gi"}}}, "spec.pod.home.sizeLimit"),
+        ({"stale": {"after": "\u0663h"}}, "spec.stale.after"),
+        ({"exemptions": [exemption(expires="\uff12027-03-31")]}, "spec.exemptions[0].expires"),
+    ],
+)
+def test_only_ascii_digits_are_digits(spec: Json, path: str) -> None:
+    """The API server reads no others: a size written so would refuse every pod that gets the empty volume."""
+    assert faults(policy(**spec)).keys() == {path}
+
+
 # Exemptions
 
 
@@ -370,6 +405,7 @@ def test_an_exemption_that_ends_on_no_day_is_refused(day: object) -> None:
     ("fields", "path"),
     [
         ({"requirements": []}, ".requirements"),
+        ({"requirements": ["uid-100"]}, ".requirements[0]"),
         ({"requirements": ["nb-prefix", "uid-100"]}, ".requirements[1]"),
         ({"requirements": "uid-1000"}, ".requirements"),
         ({"reason": ""}, ".reason"),

@@ -100,6 +100,7 @@ def test_the_last_of_duplicate_keys_counts_as_it_does_in_the_api_server() -> Non
 
 ENVELOPE: list[tuple[Path, object, str]] = [
     (("kind",), "Pod", 'kind must be "AdmissionReview", not "Pod"'),
+    (("kind",), "a\nb\x1b", 'kind must be "AdmissionReview", not "a?b?"'),
     (("kind",), 1, 'kind must be "AdmissionReview", not a number'),
     (("kind",), "x" * 99, f'kind must be "AdmissionReview", not "{"x" * 60}"'),
     (("apiVersion",), None, 'apiVersion must be "admission.k8s.io/v1", not null'),
@@ -121,6 +122,10 @@ ENVELOPE: list[tuple[Path, object, str]] = [
     (("request", "resource"), "pods", "request.resource must be an object, not text"),
     (("request", "resource"), None, "request.resource.resource is missing"),
     (("request", "resource", "resource"), "", "request.resource.resource is missing"),
+    (("request", "resource", "resource"), 1, "request.resource.resource must be text"),
+    (("request", "resource", "group"), 1, "request.resource.group must be text"),
+    (("request", "kind", "kind"), 1, "request.kind.kind must be text"),
+    (("request", "userInfo", "username"), 1, "request.userInfo.username must be text"),
     (("request", "subResource"), 1, "request.subResource must be text, not a number"),
     (("request", "operation"), None, "request.operation must be one of CREATE, UPDATE,"),
     (("request", "operation"), "create", "request.operation must be one of CREATE, UPDATE,"),
@@ -191,6 +196,22 @@ OBJECT: list[tuple[Path, object, str]] = [
         [{}, 1],
         "metadata.ownerReferences[1] must be an object, not a number",
     ),
+    (
+        ("metadata", "ownerReferences"),
+        [{"controller": 1}],
+        "metadata.ownerReferences[0].controller must be true or false, not a number",
+    ),
+    (
+        ("metadata", "ownerReferences"),
+        [{"controller": True}, {"name": 1}],
+        "metadata.ownerReferences[1].name must be text, not a number",
+    ),
+    (
+        ("metadata", "ownerReferences"),
+        [{"kind": []}],
+        "metadata.ownerReferences[0].kind must be text, not a list",
+    ),
+    (("spec",), [], "spec must be an object, not a list"),
     (("metadata", "deletionTimestamp"), 1, "metadata.deletionTimestamp must be text, not a number"),
     (("spec", "securityContext"), [], "spec.securityContext must be an object, not a list"),
     (
@@ -215,6 +236,11 @@ OBJECT: list[tuple[Path, object, str]] = [
         ("spec", "volumes", 0, "persistentVolumeClaim"),
         [],
         "spec.volumes[0].persistentVolumeClaim must be an object, not a list",
+    ),
+    (
+        ("spec", "volumes"),
+        [{"persistentVolumeClaim": {"claimName": 1}}],
+        "spec.volumes[0].persistentVolumeClaim.claimName must be text, not a number",
     ),
     (("spec", "tolerations"), {}, "spec.tolerations must be a list, not an object"),
     (("spec", "tolerations", 1), [], "spec.tolerations[1] must be an object, not a list"),
@@ -266,6 +292,17 @@ OBJECT: list[tuple[Path, object, str]] = [
     ),
     (
         (*CONTAINER, "resources"),
+        {"claims": {}},
+        "spec.containers[0].resources.claims must be a list, not an object",
+    ),
+    (("spec", "containers"), [{}] * 201, "spec.containers holds more than 200 containers"),
+    (
+        ("spec", "ephemeralContainers"),
+        [{}] * 201,
+        "spec.ephemeralContainers holds more than 200 containers",
+    ),
+    (
+        (*CONTAINER, "resources"),
         {"requests": 1},
         "spec.containers[0].resources.requests must be an object, not a number",
     ),
@@ -306,6 +343,35 @@ def test_a_wrong_field_of_a_notebook_is_named_where_it_stands() -> None:
         validate(request(wrong), KNOWN, NOW)
     place = "request.object.spec.template.spec.containers[0].image"
     assert str(caught.value) == f"{place} must be text, not a list"
+
+
+@pytest.mark.parametrize("path", [("spec",), ("spec", "template"), ("spec", "template", "spec")])
+def test_a_wrong_step_to_a_notebooks_containers_is_named_where_it_stands(path: Path) -> None:
+    sent = replaced(review(notebook()), ("request", "object", *path), [])
+    with pytest.raises(ReviewError) as caught:
+        validate(read_review(sent), KNOWN, NOW)
+    place = ".".join(map(str, path))
+    assert str(caught.value) == f"request.object.{place} must be an object, not a list"
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=["mutate", "validate"])
+def test_a_pod_without_a_namespace_is_refused_by_name(
+    stage: Callable[[Request], Decision],
+) -> None:
+    """Else its prefix would be /notebook//my-nb."""
+    with pytest.raises(ReviewError, match=r"^request\.namespace is missing"):
+        stage(request(pod(), namespace=""))
+
+
+def test_200_containers_of_each_list_are_judged() -> None:
+    many = {
+        name: [container(f"{name}{number}", "B") for number in range(200)]
+        for name in ("containers", "initContainers", "ephemeralContainers")
+    }
+    decision = validate(request(pod(**many)), KNOWN, NOW)
+    assert len([v for v in decision.denied if v.rule == "reference"]) == 600
+    sent = response(render_answer("u", answer(decision, KNOWN)))
+    assert len(sent["status"]["details"]["causes"]) == 50
 
 
 def test_a_wrong_field_of_an_ephemeral_containers_object_is_named() -> None:

@@ -204,6 +204,18 @@ def test_a_scan_knows_what_was_scanned(image: str, reference: str, *, is_tag: bo
             ("status.verdict", "is Violates, though no check fails: list the failing one"),
         ),
         (
+            {"verdict": "Conforms", "serving": "None"},
+            ("status.verdict", "is Conforms, though status.serving is None"),
+        ),
+        (
+            {
+                "fails": {"nb-prefix": "404", "uid-1000": "root"},
+                "verdict": "Conforms",
+                "serving": "Root",
+            },
+            ("status.verdict", "is Conforms, though the check uid-1000 fails"),
+        ),
+        (
             {"checks": [{"requirement": "uid-1000", "result": "Pass"}] * 2},
             ("status.checks", "names uid-1000 twice"),
         ),
@@ -357,6 +369,8 @@ def faults_if_any(document: Any) -> tuple[Fault, ...]:
         ("2026-01-01T00:00:00.123456789Z", JANUARY + 0.123456),
         ("1970-01-01T00:00:00Z", 0.0),
         ("9999-12-31T23:59:59Z", 253402300799.0),
+        ("9999-12-31T23:59:59+00:01", 253402300739.0),
+        ("0001-01-01T00:00:00Z", -62135596800.0),
     ],
 )
 def test_a_time_is_rfc_3339(text: str, seconds: float) -> None:
@@ -374,6 +388,11 @@ def test_a_time_is_rfc_3339(text: str, seconds: float) -> None:
         "2026-02-30T00:00:00Z",
         "2026-01-01T25:00:00Z",
         "2026-01-01T00:00:60Z",
+        "\uff12026-01-01T00:00:00Z",
+        # outside of the years 1 to 9999 in UTC: it could not be written again
+        "9999-12-31T23:59:59-00:01",
+        "9999-12-31T23:59:59-23:59",
+        "0001-01-01T00:00:00+00:01",
         "2026-01-01T00:00:00Z\n",
         "1767225600",
     ],

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from tests.core.builders import (
+    CONTROLLER,
     DIGEST,
     IMAGE,
     NOW,
@@ -20,6 +22,7 @@ from tests.core.builders import (
     scan_document,
     snapshot,
 )
+from tests.core.generated import PODS
 from webhook.core.decision import Decision, Snapshot, validate
 
 BAD = f"registry.example.com/bad:1@{OTHER_DIGEST}"
@@ -148,3 +151,37 @@ def test_stopping_a_notebook_whose_image_is_bad_is_not_blocked() -> None:
 def test_a_scan_that_turns_bad_while_the_pod_runs_blocks_no_update_of_it() -> None:
     known = snapshot(scan_document(IMAGE, fails={"uid-1000": "found later"}))
     assert rules(update(finished_pod(), finished_pod(priority=1), known)) == set()
+
+
+def test_an_update_that_drops_the_label_is_judged_as_what_the_pod_was() -> None:
+    """The pod keeps running, under the notebook's Service: whoever takes the label off sets no image free."""
+    bare = with_image(BAD)
+    del bare["metadata"]["labels"]["notebook-name"]
+    assert rules(update(finished_pod(), bare)) == {"uid-1000"}
+    same = finished_pod()
+    del same["metadata"]["labels"]["notebook-name"]
+    assert rules(update(finished_pod(), same)) == set()
+    assert update(same, bare).subject is None
+
+
+@pytest.mark.parametrize("user", [USER, CONTROLLER])
+def test_an_update_that_drops_label_and_owner_is_judged_under_the_stored_names(user: str) -> None:
+    bare = with_image(BAD)
+    del bare["metadata"]["labels"]["notebook-name"], bare["metadata"]["ownerReferences"]
+    decision = validate(request(bare, old=finished_pod(), user=user), KNOWN, NOW)
+    assert rules(decision) == {"uid-1000"}
+    assert decision.subject is not None
+    assert decision.subject.notebook == "my-nb"
+
+
+def test_one_wrong_value_for_another_is_a_change() -> None:
+    old, new = (
+        finished_pod(finished_container(securityContext={"runAsUser": user})) for user in (1, 0)
+    )
+    assert rules(update(old, new)) == {"pod-uid"}
+    assert rules(update(old, old)) == set()
+
+
+@given(source=PODS)
+def test_what_does_not_change_is_never_refused(source: Json) -> None:
+    assert update(source, source).violations == ()

@@ -39,7 +39,7 @@ def at(day: int) -> str:
 
 def test_nothing_is_known_without_scans() -> None:
     assert find(IMAGE) == Finding()
-    assert find(f"{IMAGE}@{DIGEST}").scan is None
+    assert find(f"{IMAGE}@{DIGEST}") == Finding(digest=DIGEST)
 
 
 def test_a_tag_leads_to_the_digest_that_it_was_resolved_to() -> None:
@@ -157,6 +157,33 @@ def test_a_tags_digest_is_that_of_its_newest_resolution(fields: list[dict[str, A
         assert found.digest in (found.scan.digest, *found.scan.manifests)
 
 
+TIES: dict[str, list[Json]] = {
+    "one name": [scan_document(unknown={"uid-1000": "?"}), scan_document(digest=OTHER_DIGEST)],
+    "all but the words": [
+        scan_document(unknown={"uid-1000": "a"}),
+        scan_document(unknown={"uid-1000": "b"}),
+    ],
+    "waiting": [
+        pending_document(name="a", phase="Failed", why="401"),
+        pending_document(name="b", phase="Scanning"),
+        pending_document(name="a", phase="Failed", why="402"),
+    ],
+}
+
+
+@pytest.mark.parametrize("case", TIES)
+def test_the_order_never_matters_in_a_tie(case: str) -> None:
+    """Nothing keeps two files of a folder from the same metadata.name."""
+    found = {index(*order).find(parse(IMAGE)) for order in itertools.permutations(TIES[case])}
+    assert len(found) == 1
+
+
+def test_a_tie_goes_to_the_one_that_violates() -> None:
+    bad = scan_document(name="a", fails={"uid-1000": "root"}, digest=OTHER_DIGEST)
+    for order in itertools.permutations([bad, scan_document(name="b")]):
+        assert index(*order).find(parse(IMAGE)).digest == OTHER_DIGEST
+
+
 def test_a_tie_goes_to_the_greater_name() -> None:
     for order in itertools.permutations(
         [scan_document(name="a", digest=OTHER_DIGEST), scan_document(name="b")]
@@ -246,6 +273,8 @@ def test_documents_are_counted_by_verdict() -> None:
         scan_document("x", name="b", fails={"uid-1000": "no"}),
         scan_document("y", name="c", unknown={"uid-1000": "no"}),
         pending_document("z", name="d"),
+        # a verdict without its digest is no result
+        scan_document("half", name="e", phase="Scanning", digest=None),
     )
-    assert known.counts == {"Conforms": 1, "Violates": 1, "Unknown": 2}
+    assert known.counts == {"Conforms": 1, "Violates": 1, "Unknown": 3}
     assert index().counts == {"Conforms": 0, "Violates": 0, "Unknown": 0}

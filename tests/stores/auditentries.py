@@ -65,5 +65,5 @@ def write_log(path: Path, *records: Any) -> Path:
 def read(path: Path) -> tuple[list[str], list[str]]:
     """Give the uids of a log's entries, and what is said of the rest."""
     items = list(read_log(path))
-    entries = [str(item.record["uid"]) for item in items if isinstance(item, Entry)]
+    entries = [str(item.record.get("uid")) for item in items if isinstance(item, Entry)]
     return entries, [str(item) for item in items if isinstance(item, Unreadable)]

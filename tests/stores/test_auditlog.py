@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import random
 import zlib
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -159,8 +160,9 @@ def test_the_name_does_not_make_a_log_compressed(tmp_path: Path, name: str) -> N
 
 @pytest.mark.parametrize("harm", ["cut", "broken", "not gzip after all"])
 def test_compressed_data_that_breaks_off_is_placed(path: Path, harm: str) -> None:
-    lines = b"".join(orjson.dumps(a_record(uid=os.urandom(400).hex())) + b"\n" for _ in range(200))
-    packed = gzip.compress(lines)
+    rolling = random.Random(0)
+    uids = [rolling.randbytes(400).hex() for _ in range(200)]
+    packed = gzip.compress(b"".join(orjson.dumps(a_record(uid=uid)) + b"\n" for uid in uids))
     middle = len(packed) // 2
     harmed = {
         "cut": packed[:middle],

@@ -154,6 +154,8 @@ def test_bare_scalars_mean_what_the_core_schema_says(text: str, value: object) -
     [
         (b'{"spec": {"image": "a", "image": "b"}}', "spec.image: stands twice; remove one"),
         (b'{"a": 1, "\\u0061": 2}', "a: stands twice; remove one"),
+        (b'{"kind": "List", "items": [{"a": 1}], "items": []}', "items: stands twice; remove one"),
+        (b'{"kind": "List", "kind": "List", "items": []}', "kind: stands twice; remove one"),
         (b'{"a": [0, {"b c": 1, "b c": 1}]}', "a[1].'b c': stands twice; remove one"),
         (
             b"a:\n  b: 1\n  c: 2\n  b: 3\n",

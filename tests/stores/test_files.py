@@ -65,9 +65,34 @@ def test_what_is_not_there_is_told_so(tmp_path: Path) -> None:
     assert "cannot be read" in refusal(tmp_path / "loop")
 
 
-def test_a_file_that_reports_another_size_than_it_has_is_not_taken_for_whole() -> None:
-    """The kernel's own files have size 0 and bytes: what changes while it is read looks the same to a reader."""
-    assert read_file("/proc/sys/kernel/ostype").data == b""
+def test_a_file_that_is_written_while_it_is_read_is_not_taken_for_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 4_000_000)
+    done = threading.Event()
+
+    def write() -> None:
+        with path.open("r+b", buffering=0) as file:
+            while not done.is_set():
+                file.seek(0, os.SEEK_END)
+                file.write(b"y")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert "changed while it was read" in first_refusal(path)
+    finally:
+        done.set()
+        writer.join()
+    assert read_file(path).data[-1:] == b"y"
+
+
+def first_refusal(path: Path) -> str:
+    for _ in range(1000):
+        try:
+            read_file(path)
+        except UnreadableFile as error:
+            return str(error)
+    return "never refused"
 
 
 def test_a_written_file_has_the_bytes_and_leaves_nothing_else(tmp_path: Path) -> None:

@@ -155,6 +155,20 @@ def test_a_policy_file_that_is_gone_is_told_and_the_last_good_one_stays(tmp_path
     assert looked.told == []
 
 
+def test_a_link_that_was_gone_and_is_back_unchanged_is_no_problem_any_more(tmp_path: Path) -> None:
+    target = put(tmp_path / "target.yaml", policy_document("good"))
+    path = tmp_path / "policy.yaml"
+    path.symlink_to(target)
+    looked = Looked(path)
+    looked.look()
+    path.unlink()
+    looked.look()
+    assert "is gone" in looked.told[0]
+    path.symlink_to(target)
+    assert looked.look()
+    assert (looked.held, looked.told) == (("good", 1), [])
+
+
 def test_nothing_holds_before_a_named_file_was_read(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     looked = Looked(path, required=True)

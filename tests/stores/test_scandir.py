@@ -1,5 +1,6 @@
 """A folder of scans is kept as it is: changes are seen, half-written files are not, and faults stay by themselves."""
 
+import mmap
 import os
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.stores.samples import (
     put,
     scan_document,
 )
+from webhook.stores.files import identity_of
 from webhook.stores.scandir import ScanFolder, load_scans
 from webhook.stores.scanfile import remove_scan, write_scan
 from webhook.stores.seen import SETTLE
@@ -98,6 +100,23 @@ def test_a_change_that_keeps_size_and_time_stamp_is_seen(looked: Looked, tmp_pat
     path.write_bytes(as_json(scan_document("team/image:2")))
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
     looked.look(later=SETTLE)
+    assert looked.images == ["docker.io/team/image:2"]
+
+
+def test_a_change_that_no_time_stamp_tells_is_seen_in_a_file_that_had_not_rested(
+    looked: Looked, tmp_path: Path
+) -> None:
+    """As two writes within one step of a coarse clock are. A store to a mapped page that is dirty already is stamped
+    by no kernel, which stands in for that here.
+    """
+    path = put(tmp_path / "a.json", scan_document("team/image:1"))
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as mapped:
+        mapped[:] = path.read_bytes()
+        looked.look()
+        before = identity_of(path.stat())
+        mapped[:] = as_json(scan_document("team/image:2"))
+        assert identity_of(path.stat()) == before
+        looked.look(later=SETTLE)
     assert looked.images == ["docker.io/team/image:2"]
 
 

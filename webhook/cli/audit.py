@@ -78,6 +78,7 @@ _PLACES_SHOWN = 5
 @click.option(
     "--requirement",
     "requirements",
+    envvar="NBGATE_AUDIT_REQUIREMENT",
     metavar="ID",
     type=click.Choice(RULES),
     multiple=True,
@@ -174,14 +175,14 @@ class _Reading:
     def say_if_without_reason(self, reasons: int) -> None:
         """Say on standard error that records match but none of them names a rule that did not hold."""
         if self._matched and not reasons:
-            _say(f"{self._matched} records match, and none of them names a reason")
+            _say(f"no record names a reason; {self._matched} match")
 
     def say_what_was_not(self) -> None:
         """Say on standard error what could not be read, and that nothing matches."""
         for item in self._shown:
             _say(str(item))
         if self._unreadable:
-            _say(f"{self._unreadable} lines are no audit records and were passed over")
+            _say(f"lines that are no audit records, and were passed over: {self._unreadable}")
         if not self._matched:
             _say(f"no record matches; {self._read} were read")
 

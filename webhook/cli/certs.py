@@ -10,12 +10,12 @@ from rich.console import Console
 
 from certs.certificate import Certificate, describe
 from certs.checks import faults
-from certs.errors import CertificateError
+from certs.errors import BusyDirectoryError, CertificateError, UnwritableFileError
 from certs.files import read, read_if_there
 from certs.layout import AUTHORITY_CERTIFICATE, CLIENT_AUTHORITIES, LEAF_CERTIFICATE, LEAF_KEY
 from certs.lifetime import AUTHORITY_LIFETIME, LEAF_LIFETIME
 from certs.selfsigned import ensure
-from webhook.cli.exits import DENIED, OK, BadInput
+from webhook.cli.exits import DENIED, OK, BadInput, CouldNot
 from webhook.cli.home import home
 from webhook.cli.output import Format, emit, new_table, output_option
 
@@ -33,12 +33,14 @@ def command() -> None:
 @click.option(
     "--dir",
     "directory",
+    envvar="NBGATE_CERTS_ISSUE_DIR",
     type=click.Path(path_type=Path),
     help="Where to write them.  [default: $NBGATE_HOME/certs]",
 )
 @click.option(
     "--host",
     "hosts",
+    envvar="NBGATE_CERTS_ISSUE_HOST",
     multiple=True,
     help="A name or address that clients use; may stand several times. In a cluster it is "
     "SERVICE.NAMESPACE.svc.  [default: localhost, 127.0.0.1, ::1]",
@@ -71,6 +73,8 @@ def issue(
             leaf_lifetime=timedelta(days=days),
             authority_lifetime=timedelta(days=ca_days),
         )
+    except (UnwritableFileError, BusyDirectoryError) as error:
+        raise CouldNot(str(error)) from error
     except CertificateError as error:
         raise BadInput(str(error)) from error
     done = type(outcome).__name__
@@ -78,14 +82,11 @@ def issue(
     data |= {"certificate": _data(LEAF_CERTIFICATE, outcome.leaf, ())}
 
     def people(out: Console) -> None:
-        out.print(f"{_DONE[done]}: {outcome.reason}", markup=False)
-        out.print(
-            f"  {target / LEAF_CERTIFICATE} for {', '.join(outcome.leaf.hosts)}", markup=False
-        )
-        out.print(f"  until {outcome.leaf.not_after:%Y-%m-%d}; its key is {LEAF_KEY}", markup=False)
-        out.print(
-            "  caBundle for a webhook configuration: nbgate certs show --ca-bundle", markup=False
-        )
+        where = f" {directory}" if directory else ""
+        out.print(f"{_DONE[done]}: {outcome.reason}")
+        out.print(f"  {target / LEAF_CERTIFICATE} for {', '.join(outcome.leaf.hosts)}")
+        out.print(f"  until {outcome.leaf.not_after:%Y-%m-%d}; its key is {LEAF_KEY}")
+        out.print(f"  caBundle for a webhook configuration: nbgate certs show --ca-bundle{where}")
 
     emit(data, output, people)
 
@@ -155,6 +156,8 @@ def _problems(target: Path, certificate: Certificate, now: datetime) -> tuple[st
             key = read_if_there(target / LEAF_KEY)
         except CertificateError as error:
             return (str(error),)
+        if key is None:
+            return (f"{target / LEAF_KEY} is missing: put the certificate's key there",)
     try:
         return tuple(str(fault) for fault in faults(certificate, now=now, key_pem=key))
     except CertificateError as error:

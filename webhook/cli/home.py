@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from webhook.cli.exits import BadInput
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -34,6 +36,9 @@ class Home:
 
 def home() -> Home:
     """Find the folder: NBGATE_HOME, else ~/.local/share/nbgate."""
-    named = os.environ.get("NBGATE_HOME")
-    root = Path(named).expanduser().absolute() if named else Path.home() / ".local/share/nbgate"
-    return Home(root)
+    named = os.environ.get("NBGATE_HOME") or "~/.local/share/nbgate"
+    try:
+        return Home(Path(named).expanduser().absolute())
+    except RuntimeError as error:
+        cure = "set NBGATE_HOME to a folder"
+        raise BadInput(f"the home folder of {named} cannot be found: {cure}") from error

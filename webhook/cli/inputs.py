@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from webhook.cli.exits import BadInput
 from webhook.stores.documents import Broken, parse_documents
+from webhook.stores.problem import printable
 
 # A namespace full of notebooks with their managed fields: 32 MiB hold about five thousand.
 _LIMIT = 32 * 1024 * 1024
@@ -28,7 +29,7 @@ class Source:
 
 def read_source(path: Path) -> list[Source]:
     """Read the documents of a file. Raises BadInput with everything that is wrong with it."""
-    name = "standard input" if path == _STANDARD_INPUT else str(path)
+    name = "standard input" if path == _STANDARD_INPUT else printable(path)
     pieces = parse_documents(_read(path, name))
     broken = [piece for piece in pieces if isinstance(piece, Broken)]
     if broken:
@@ -48,6 +49,8 @@ def _told(name: str, piece: Broken) -> str:
 def _read(path: Path, name: str) -> bytes:
     try:
         if path == _STANDARD_INPUT:
+            if sys.stdin is None:
+                raise BadInput(f"{name} is closed: name a file")
             return _bounded(sys.stdin.buffer, name)
         with path.open("rb") as stream:
             return _bounded(stream, name)

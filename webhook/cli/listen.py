@@ -40,9 +40,9 @@ def check_free(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen(1)
-    except socket.gaierror as error:
+    except (socket.gaierror, UnicodeError) as error:
         raise CouldNot(
-            f"--listen: {host!r} is no address of this machine: {error.strerror}"
+            f"--listen: {host!r} is no address of this machine: name one, or 0.0.0.0 for all"
         ) from error
     except OSError as error:
         cure = _CURES.get(error.errno or 0, "name another address")

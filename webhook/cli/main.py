@@ -1,6 +1,7 @@
 """`nbgate`: the group of commands, and what every one of them does with an error."""
 
 import importlib
+import io
 import sys
 from typing import NoReturn
 
@@ -51,6 +52,10 @@ def nbgate() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit with its code; an error is one line on standard error, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a locale without a letter, or a file name that is no text, ends no command
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(nbgate(standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:
@@ -63,10 +68,9 @@ def main() -> NoReturn:
     except CommandError as error:
         _say(str(error))
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # the reader went away, as `head` does; nothing more can be said
-        sys.stderr.close()
-        sys.exit(0)
+    except OSError as error:
+        _say(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        sys.exit(COULD_NOT)
     except Exception as error:  # noqa: BLE001 - the last resort: a person sees a sentence, not a traceback
         _say(f"internal error, please report it: {type(error).__name__}: {error}")
         sys.exit(COULD_NOT)

@@ -1,10 +1,12 @@
 """How results are printed: a table for people, JSON and YAML for programs."""
 
+import json
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 import click
-import orjson
 import yaml
 from rich.console import Console
 from rich.table import Table
@@ -25,9 +27,18 @@ def output_option(command: F) -> F:
     )(command)
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `emit`: rich would end the command with exit code 1, which means denied here."""
+        raise BrokenPipeError
+
+
 def console(*, stderr: bool = False) -> Console:
-    """Open a console: colour only on a terminal; off it, lines are as long as they are."""
-    opened = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    """Open a console: colour only on a terminal; off it, lines are as long as they are.
+
+    What users wrote stands in what is printed: nothing of it is read as rich's markup or emoji codes.
+    """
+    opened = _Console(stderr=stderr, highlight=False, soft_wrap=True, markup=False, emoji=False)
     if not opened.is_terminal:
         opened.width = 10_000
     return opened
@@ -44,11 +55,19 @@ def new_table(*columns: str) -> Table:
 
 
 def emit(data: object, output: Format, table: Callable[[Console], None]) -> None:
-    """Print a result on standard output: `data` as JSON or YAML, or whatever `table` draws for people."""
-    if output == "json":
-        options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
-        click.echo(orjson.dumps(data, option=options), nl=False)
-    elif output == "yaml":
-        click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), nl=False)
-    else:
-        table(console())
+    """Print a result on standard output: `data` as JSON or YAML, or whatever `table` draws for people.
+
+    JSON and YAML are ASCII, so that no control character reaches a terminal. A reader that goes away, as `head` does,
+    changes nothing of the exit code.
+    """
+    try:
+        if output == "json":
+            text = json.dumps(data, indent=2, ensure_ascii=True).replace("\x7f", "\\u007f")
+            click.echo(text)
+        elif output == "yaml":
+            click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=False), nl=False)
+        else:
+            table(console())
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -95,11 +95,15 @@ def command(
 
 
 def _modes(sources: Sequence[Source]) -> dict[str, str]:
-    try:
-        found = [namespace_mode(source.document) for source in sources]
-    except Malformed as error:
-        raise BadInput(f"a Namespace cannot be read: {error}") from error
+    found = (_mode(source) for source in sources)
     return dict(pair for pair in found if pair is not None)
+
+
+def _mode(source: Source) -> tuple[str, str] | None:
+    try:
+        return namespace_mode(source.document)
+    except Malformed as error:
+        raise BadInput(f"{source}: {error}") from error
 
 
 def _review(source: Source, namespace: str, snapshot: Snapshot, now: float) -> Reviewed:
@@ -112,10 +116,17 @@ def _review(source: Source, namespace: str, snapshot: Snapshot, now: float) -> R
         final = replace(request, object=patched) if patched is not None else request
         validated = validate(final, snapshot, now)
     except (Malformed, ReviewError) as error:
-        raise BadInput(f"{source}: {error}") from error
+        raise BadInput(f"{source}: {_in_manifest(source, str(error))}") from error
     return Reviewed(
         source=source, request=request, mutated=mutated, validated=validated, patched=patched
     )
+
+
+def _in_manifest(source: Source, problem: str) -> str:
+    """Name a field where it stands in what the person wrote, not in the request that was made of it."""
+    if source.document.get("kind") == "AdmissionReview":
+        return problem
+    return problem.removeprefix("request.object.").removeprefix("request.object ")
 
 
 def _data(one: Reviewed) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """`nbgate serve`: the webhook. Reads the flags, checks what they name, and starts the process tree."""
 
 import os
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,8 +74,8 @@ _log = structlog.get_logger("nbgate.serve")
 )
 @click.option(
     "--grace",
-    type=click.FloatRange(0, 300),
-    default=10.0,
+    type=click.IntRange(0, 300),
+    default=10,
     show_default=True,
     help="Seconds to serve on after SIGTERM, not ready, so that clients turn elsewhere.",
 )
@@ -92,7 +95,7 @@ def command(
     audit_level: Level,
     workers: int,
     threads: int,
-    grace: float,
+    grace: int,
     log_level: str,
 ) -> None:
     """Run the admission webhook: POST /mutate and /validate, GET /livez, /readyz and /metrics.
@@ -102,6 +105,7 @@ def command(
     """
     configure(log_level)
     host, port = listen
+    check_free(host, port)
     settings = Settings(
         host=host,
         port=port,
@@ -118,11 +122,27 @@ def command(
     )
     read_policy_of(policy)
     _check_certificates(settings)
-    check_free(host, port)
-    if workers > 1:
-        # before prometheus_client is imported, which reads it then
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="nbgate-metrics-")
-    _run(settings)
+    with _metrics_folder(shared=workers > 1):
+        _run(settings)
+
+
+@contextmanager
+def _metrics_folder(*, shared: bool) -> Iterator[None]:
+    """Name the folder in which several workers add up their metrics; must stand before prometheus_client is imported.
+
+    Removed by the process that made it, and not by the workers, which end through here too.
+    """
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    if not shared:
+        yield
+        return
+    folder, owner = tempfile.mkdtemp(prefix="nbgate-metrics-"), os.getpid()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    try:
+        yield
+    finally:
+        if os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _directory(tls: str) -> Path:

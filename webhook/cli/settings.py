@@ -31,7 +31,7 @@ class Settings:
     audit_level: Level
     workers: int
     threads: int
-    grace: float
+    grace: int
 
     @property
     def hosts(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from webhook.core.actions import MODE_LABEL, mode_of
 from webhook.core.pod import read_metadata, read_spec
 from webhook.core.reading import Malformed, inside, text
 from webhook.core.review import Request, read_review
+from webhook.core.words import cut
 
 _STATEFULSET_CONTROLLER = "system:serviceaccount:kube-system:statefulset-controller"
 KINDS = ("Pod", "Notebook", "StatefulSet", "AdmissionReview")
@@ -35,7 +36,7 @@ def request_for(document: Mapping[str, Any], namespace: str) -> Request:
     if kind == "AdmissionReview":
         return read_review(document)
     if kind not in KINDS:
-        shown = f"{kind:.60}" if isinstance(kind, str) else "missing"
+        shown = cut(kind, 60) if isinstance(kind, str) else "missing"
         raise Malformed("kind", f"must be one of {', '.join(KINDS)}, Namespace; it is {shown}")
     named = inside(document, "metadata", lambda meta: text(meta, "namespace"))
     request = Request(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from webhook.core.reading import (
+    Malformed,
     boolean,
     each,
     inside,
@@ -21,6 +22,8 @@ from webhook.core.reading import (
 
 ContainerList = Literal["containers", "initContainers", "ephemeralContainers"]
 LISTS: tuple[ContainerList, ...] = ("containers", "initContainers", "ephemeralContainers")
+# Many times what a node can run for one pod; kubelet starts them one by one.
+CONTAINERS_LIMIT = 200
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 
 
@@ -151,7 +154,11 @@ def _owner(_: int, item: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def read_spec(spec: Mapping[str, Any]) -> PodSpec:
-    """Read a pod spec. Raises Malformed; `containers` may be absent, as in an EphemeralContainers object."""
+    """Read a pod spec. Raises Malformed; `containers` may be absent, as in an EphemeralContainers object.
+
+    A spec of more than CONTAINERS_LIMIT containers of one list is refused: each costs time in every rule, and megabytes
+    of them would hold a worker for seconds.
+    """
     return PodSpec(
         containers=tuple(c for name in LISTS for c in read_containers(spec, name)),
         volumes=each(spec, "volumes", _volume),
@@ -164,6 +171,9 @@ def read_spec(spec: Mapping[str, Any]) -> PodSpec:
 
 def read_containers(source: Mapping[str, Any], name: ContainerList) -> tuple[Container, ...]:
     """Read one list of containers. Raises Malformed."""
+    held = source.get(name)
+    if isinstance(held, list) and len(held) > CONTAINERS_LIMIT:
+        raise Malformed(name, f"holds more than {CONTAINERS_LIMIT} containers")
     return each(source, name, lambda index, item: _container(name, index, item)) or ()
 
 

@@ -1,6 +1,6 @@
 """Metrics, with fixed label sets only: no label holds what a user wrote.
 
-Names and labels are the contract of docs/metrics.md; dashboards and alerts rest on them.
+Names and labels are a contract: dashboards and alerts rest on them.
 """
 
 import platform

@@ -43,7 +43,7 @@ class Listening:
     port: int
     workers: int
     threads: int
-    grace: float
+    grace: int
 
     @property
     def bind(self) -> str:
@@ -89,7 +89,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "worker_class": "webhook.server.worker.Worker",
             "worker_connections": _MAX_CONNECTIONS,
             "keepalive": int(IDLE_SECONDS),
-            "graceful_timeout": int(listening.grace) + _LONGEST_WEBHOOK_TIMEOUT,
+            "graceful_timeout": listening.grace + _LONGEST_WEBHOOK_TIMEOUT,
             # the worker wraps sockets itself; this only tells gunicorn that the scheme is https
             "certfile": "/dev/null",
             "keyfile": "/dev/null",

@@ -11,6 +11,7 @@ import os
 import selectors
 import signal
 import socket
+import sys
 import time
 from concurrent.futures import Future
 from typing import Any
@@ -51,8 +52,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
         The Service's endpoints and the API server's connections need the time to turn elsewhere.
         """
+        edge = self.app.edge
+        if edge is None:
+            sys.exit(0)  # it has not begun to serve
         if self._drain_until is None:
-            edge = self.app.edge
             edge.draining.set()
             self._drain_until = time.monotonic() + edge.grace
             # closed connections make the API server open its next one to another replica
