@@ -115,6 +115,16 @@ def test_a_stored_pod_is_judged_under_both_names(
     assert [each.name for each in found.serving] == serving
 
 
+def test_an_update_that_changes_owner_and_label_is_judged_under_all_four_names() -> None:
+    """The stored owner stays the surest."""
+    stored, changed = labelled("b", owner("nb")), labelled("d", owner("c"))
+    for source in (stored, changed):
+        source["spec"]["containers"] = [container(each) for each in ("a", "b", "c", "d", "nb")]
+    subject = subject_of(changed, old=stored, user=USER)
+    assert subject.notebook == "nb"
+    assert [each.name for each in subject.serving] == ["nb", "c", "b", "d"]
+
+
 def test_a_notebook_is_known_by_its_own_name() -> None:
     assert subject_of(notebook(name="x")).notebook == "x"
     nameless = notebook(metadata={"name": ""})

@@ -2,7 +2,6 @@
 
 import json
 import time
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +27,6 @@ from tests.core.builders import (
 )
 from webhook.core.decision import Decision, mutate, validate
 from webhook.core.message import bounded, denial
-from webhook.core.words import clean, cut
 from webhook.core.requirements import REQUIREMENTS
 from webhook.core.review import Request, parse_review
 
@@ -147,7 +145,7 @@ def test_a_message_depends_on_neither_time_nor_uid(now: float) -> None:
 @pytest.mark.parametrize("stage", ["mutate", "validate"])
 @pytest.mark.parametrize("image", ["a" * 10_000, "\x1b" * 10_000, f"{'a' * 5000}/{'-' * 5000}"])
 def test_an_image_name_of_10000_characters_is_judged_within_10_ms(image: str, stage: str) -> None:
-    """An expression that backtracks would take seconds; the fastest of a few tries is not the machine's noise."""
+    """An expression that backtracks would take seconds. The fastest of a few tries, in CPU time: no noise of others."""
     known = snapshot()
     seen = request(finished_pod(finished_container(image=f"{image}@")))
     stages: dict[str, Callable[[Request], Decision]] = {
@@ -158,36 +156,12 @@ def test_an_image_name_of_10000_characters_is_judged_within_10_ms(image: str, st
 
 
 def _seconds(stage: Callable[[Request], Decision], seen: Request) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     stage(seen)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 # Its parts
-
-
-@given(st.text())
-def test_a_clean_text_breaks_no_line_and_no_terminal(text: str) -> None:
-    result = clean(text)
-    assert len(result) == len(text)
-    assert not any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp", "Cs") for c in result)
-    assert result.isprintable()
-    assert clean(result) == result
-
-
-@pytest.mark.parametrize(
-    ("text", "limit", "expected"),
-    [
-        ("abcdef", 6, "abcdef"),
-        ("abcdef", 5, "ab..."),
-        ("a\nb", 9, "a?b"),
-        ("\x1b[31mred", 9, "?[31mred"),
-        ("\u202eevil", 9, "?evil"),
-        ("", 0, ""),
-    ],
-)
-def test_a_cut_text_says_that_something_is_missing(text: str, limit: int, expected: str) -> None:
-    assert cut(text, limit) == expected
 
 
 @given(st.lists(TEXT, max_size=80))

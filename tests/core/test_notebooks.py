@@ -18,6 +18,7 @@ from tests.core.builders import (
     scan_document,
     snapshot,
 )
+from tests.core.deciding import found
 from webhook.core.decision import UNTOUCHED, Decision, Snapshot, mutate, validate
 from webhook.core.requirements import REQUIREMENTS
 
@@ -32,10 +33,6 @@ STRICT: dict[str, Any] = {
 
 def judge(source: Json, known: Snapshot, **fields: Any) -> Decision:
     return validate(request(source, user="alice@example.com", **fields), known, NOW)
-
-
-def found(decision: Decision) -> dict[str, str]:
-    return {violation.rule: violation.action.label for violation in decision.violations}
 
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS)

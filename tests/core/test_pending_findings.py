@@ -48,6 +48,13 @@ def test_dropping_the_label_makes_no_sidecar_the_notebook() -> None:
 
 def test_a_text_is_cut_before_it_is_cleaned() -> None:
     """Each of an image's megabytes of control characters costs 60 ms, several times per decision."""
-    start = time.perf_counter()
+    start = time.process_time()
     cut("\x9b" * 1_500_000, 120)
-    assert time.perf_counter() - start < 0.010
+    assert time.process_time() - start < 0.010
+
+
+def test_an_update_of_a_pod_without_any_name_is_decided_on() -> None:
+    """It raises IndexError: no label, no owner and no name leave notebook_names empty."""
+    nameless = pod(notebook="", metadata={"name": ""})
+    decision = validate(request(nameless, old=nameless, user=USER), snapshot(), NOW)
+    assert decision.violations == ()

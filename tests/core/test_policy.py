@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.builders import Json, exemption, policy
+from tests.core.places import paths, replaced
 from webhook.core.actions import Action
 from webhook.core.document import Fault, InvalidDocument
 from webhook.core.policy import DEFAULT_HELP_URL, DEFAULT_POLICY, read_policy
@@ -477,24 +478,12 @@ ANYTHING = st.recursive(
 )
 
 
-def paths(document: Any, here: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    items: list[tuple[str | int, Any]] = []
-    if isinstance(document, dict):
-        items = list(document.items())
-    elif isinstance(document, list):
-        items = list(enumerate(document))
-    return [here, *(path for key, value in items for path in paths(value, (*here, key)))]
-
-
 @given(data=st.data())
 def test_a_changed_document_is_valid_or_invalid_and_nothing_else(data: st.DataObject) -> None:
     document: Any = loaded(CONTRACT)
     for _ in range(data.draw(st.integers(1, 3))):
-        path = data.draw(st.sampled_from(paths(document)[1:]))
-        place = document
-        for step in path[:-1]:
-            place = place[step]
-        place[path[-1]] = data.draw(ANYTHING)
+        path = data.draw(st.sampled_from(list(paths(document))[1:]))
+        document = replaced(document, path, data.draw(ANYTHING))
     for fault in faults_if_any(document):
         assert fault.problem
         assert str(fault).isprintable()

@@ -1,63 +1,30 @@
-"""AdmissionReviews: what cannot be decided on is refused by name, and every answer keeps the protocol."""
+"""AdmissionReviews: what cannot be decided on is refused by name."""
 
-import base64
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, get_args
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.core.builders import (
-    CUDA_IMAGE,
     NOW,
-    RECORDED,
     Json,
     container,
     notebook,
     pod,
-    recorded,
     request,
     review,
-    scan_document,
-    snapshot,
-    stateful_set_pod,
 )
-from webhook.core.audit import build_record
-from webhook.core.decision import Decision, answer, mutate, validate
+from tests.core.deciding import FAILING, STAGES
+from tests.core.places import Path, replaced
+from webhook.core.decision import Decision, answer, validate
 from webhook.core.review import (
-    Answer,
-    Cause,
     Operation,
     Request,
     ReviewError,
     parse_review,
     read_review,
-    render_answer,
 )
-
-Path = tuple[str | int, ...]
-NAMES = sorted(path.stem for path in RECORDED.glob("*.json"))
-KNOWN = snapshot(scan_document(CUDA_IMAGE, fails={"uid-1000": "user root has UID 0"}, cuda=True))
-STAGES: tuple[Callable[[Request], Decision], ...] = (
-    lambda seen: mutate(seen, KNOWN),
-    lambda seen: validate(seen, KNOWN, NOW),
-)
-
-
-def replaced(document: Any, path: Path, value: object) -> Any:
-    """Give a copy of the document with one value replaced; an empty path replaces all of it."""
-    if not path:
-        return value
-    step, *rest = path
-    if isinstance(document, dict):
-        return {**document, step: replaced(document.get(step), tuple(rest), value)}
-    return [
-        replaced(item, tuple(rest), value) if i == step else item for i, item in enumerate(document)
-    ]
-
 
 # What is not JSON, or not this object
 
@@ -333,14 +300,14 @@ def test_a_wrong_field_of_a_pod_is_named(
 @pytest.mark.parametrize(("path", "value", "problem"), OBJECT)
 def test_a_wrong_field_of_a_stored_pod_is_named(path: Path, value: object, problem: str) -> None:
     with pytest.raises(ReviewError) as caught:
-        validate(with_field("oldObject", path, value), KNOWN, NOW)
+        validate(with_field("oldObject", path, value), FAILING, NOW)
     assert str(caught.value) == f"request.oldObject.{problem}"
 
 
 def test_a_wrong_field_of_a_notebook_is_named_where_it_stands() -> None:
     wrong = notebook({"name": "my-nb", "image": ["x"]})
     with pytest.raises(ReviewError) as caught:
-        validate(request(wrong), KNOWN, NOW)
+        validate(request(wrong), FAILING, NOW)
     place = "request.object.spec.template.spec.containers[0].image"
     assert str(caught.value) == f"{place} must be text, not a list"
 
@@ -349,7 +316,7 @@ def test_a_wrong_field_of_a_notebook_is_named_where_it_stands() -> None:
 def test_a_wrong_step_to_a_notebooks_containers_is_named_where_it_stands(path: Path) -> None:
     sent = replaced(review(notebook()), ("request", "object", *path), [])
     with pytest.raises(ReviewError) as caught:
-        validate(read_review(sent), KNOWN, NOW)
+        validate(read_review(sent), FAILING, NOW)
     place = ".".join(map(str, path))
     assert str(caught.value) == f"request.object.{place} must be an object, not a list"
 
@@ -364,20 +331,21 @@ def test_a_pod_without_a_namespace_is_refused_by_name(
 
 
 def test_200_containers_of_each_list_are_judged() -> None:
-    many = {
+    many: dict[str, Any] = {
         name: [container(f"{name}{number}", "B") for number in range(200)]
         for name in ("containers", "initContainers", "ephemeralContainers")
     }
-    decision = validate(request(pod(**many)), KNOWN, NOW)
+    decision = validate(request(pod(**many)), FAILING, NOW)
     assert len([v for v in decision.denied if v.rule == "reference"]) == 600
-    sent = response(render_answer("u", answer(decision, KNOWN)))
-    assert len(sent["status"]["details"]["causes"]) == 50
+    assert len(answer(decision, FAILING).causes) == 50
 
 
 def test_a_wrong_field_of_an_ephemeral_containers_object_is_named() -> None:
     wrong: Json = {"kind": "EphemeralContainers", "metadata": {}, "ephemeralContainers": {}}
     with pytest.raises(ReviewError) as caught:
-        validate(request(wrong, operation="UPDATE", subresource="ephemeralcontainers"), KNOWN, NOW)
+        validate(
+            request(wrong, operation="UPDATE", subresource="ephemeralcontainers"), FAILING, NOW
+        )
     assert str(caught.value) == "request.object.ephemeralContainers must be a list, not an object"
 
 
@@ -408,195 +376,3 @@ def test_null_reads_as_absent_as_it_does_in_the_api_server(path: Path) -> None:
     for stage in STAGES:
         assert stage(read_review(null)).patch == stage(read_review(absent)).patch
         assert stage(read_review(null)).message == stage(read_review(absent)).message
-
-
-# Anything at all: a review leads to a decision, or to a ReviewError
-
-
-def paths(document: object, here: Path = ()) -> Iterator[Path]:
-    """List the paths of every value in a document."""
-    yield here
-    if isinstance(document, dict):
-        for key, value in document.items():
-            yield from paths(value, (*here, key))
-    if isinstance(document, list):
-        for index, value in enumerate(document):
-            yield from paths(value, (*here, index))
-
-
-def survives(document: object) -> None:
-    """Take a document the whole way: no exception but ReviewError, and whatever comes out can be sent."""
-    for stage in STAGES:
-        try:
-            seen = parse_review(orjson.dumps(document))
-            decision = stage(seen)
-        except ReviewError:
-            continue
-        sent = orjson.loads(render_answer(seen.uid, answer(decision, KNOWN)))
-        assert sent["response"]["uid"] == seen.uid
-        record = build_record(seen, decision, KNOWN, endpoint="validate", now=NOW, seconds=0.0)
-        assert b"\n" not in orjson.dumps(record)
-
-
-VALUES: tuple[object, ...] = (
-    None,
-    True,
-    0,
-    -1,
-    2**64 - 1,
-    1.5,
-    "",
-    "x",
-    [],
-    ["x"],
-    [{}],
-    {},
-    {"x": 1},
-)
-ANYTHING = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**64 - 1)
-    | st.floats()
-    | st.text(max_size=8)
-    | st.sampled_from(["NB_PREFIX", "my-nb", "istio-proxy", "/home/jovyan", "EphemeralContainers"]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["name", "image", "env", "limits", "value"]) | st.text(max_size=4),
-            inner,
-            max_size=3,
-        )
-    ),
-    max_leaves=8,
-)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_any_wrong_type_anywhere_leads_to_a_decision_or_a_review_error(name: str) -> None:
-    document = recorded(name)
-    for path in paths(document):
-        if "managedFields" in path:
-            continue
-        for value in VALUES:
-            survives(replaced(document, path, value))
-
-
-@given(data=st.data(), name=st.sampled_from(NAMES))
-def test_any_few_wrong_values_lead_to_a_decision_or_a_review_error(
-    data: st.DataObject, name: str
-) -> None:
-    document: object = recorded(name)
-    for _ in range(data.draw(st.integers(1, 4))):
-        places = [path for path in paths(document) if "managedFields" not in path]
-        document = replaced(document, data.draw(st.sampled_from(places)), data.draw(ANYTHING))
-    survives(document)
-
-
-@given(st.binary(max_size=200) | ANYTHING.map(orjson.dumps))
-def test_any_other_bytes_are_no_review(body: bytes) -> None:
-    with pytest.raises(ReviewError):
-        parse_review(body)
-
-
-@pytest.mark.parametrize("depth", [10, 100, 240])
-def test_an_object_that_nests_deeply_is_decided_on(depth: int) -> None:
-    nested: Json = {}
-    for _ in range(depth):
-        nested = {"a": nested}
-    for stage in STAGES:
-        assert stage(request(pod(unknown=nested))).subject is not None
-
-
-def test_numbers_past_64_bits_are_no_whole_numbers() -> None:
-    text = json.dumps(review(pod(securityContext={"fsGroup": 2**64})))
-    with pytest.raises(ReviewError, match="fsGroup must be a whole number"):
-        mutate(parse_review(text.encode()), KNOWN)
-
-
-# The answer
-
-
-def response(sent: bytes) -> Json:
-    envelope = json.loads(sent)
-    assert envelope.keys() == {"apiVersion", "kind", "response"}
-    assert envelope["apiVersion"] == "admission.k8s.io/v1"
-    assert envelope["kind"] == "AdmissionReview"
-    found: Json = envelope["response"]
-    return found
-
-
-def test_an_allowing_answer_says_no_more_than_that() -> None:
-    assert response(render_answer("u-1", Answer(allowed=True, annotations={}))) == {
-        "uid": "u-1",
-        "allowed": True,
-    }
-
-
-def test_a_denial_carries_code_403_its_reason_and_one_cause_per_violation() -> None:
-    cause = Cause(reason="uid-1000", message="user root has UID 0", field="spec.containers[0]")
-    denial = Answer(allowed=False, message="no", causes=[cause], annotations={})
-    assert response(render_answer("u-1", denial)) == {
-        "uid": "u-1",
-        "allowed": False,
-        "status": {
-            "status": "Failure",
-            "code": 403,
-            "reason": "Forbidden",
-            "message": "no",
-            "details": {
-                "causes": [
-                    {
-                        "reason": "uid-1000",
-                        "message": "user root has UID 0",
-                        "field": "spec.containers[0]",
-                    }
-                ]
-            },
-        },
-    }
-
-
-def test_a_patch_is_sent_in_base64_with_its_type() -> None:
-    operations = [{"op": "add", "path": "/spec/x", "value": "ü"}]
-    sent = response(render_answer("u", Answer(allowed=True, annotations={}, patch=operations)))
-    assert sent["patchType"] == "JSONPatch"
-    assert json.loads(base64.b64decode(sent["patch"], validate=True)) == operations
-
-
-def test_warnings_and_annotations_are_sent_as_they_are() -> None:
-    given_answer = Answer(allowed=True, warnings=["w"], annotations={"policy": "default@1"})
-    assert response(render_answer("u", given_answer)) == {
-        "uid": "u",
-        "allowed": True,
-        "warnings": ["w"],
-        "auditAnnotations": {"policy": "default@1"},
-    }
-
-
-IMAGES = st.sampled_from(["", "B", CUDA_IMAGE, "busybox", "x" * 10_000, "ü\n\x1b[31m"])
-
-
-@given(
-    uid=st.text(st.characters(codec="utf-8"), min_size=1, max_size=128),
-    images=st.lists(IMAGES, min_size=1, max_size=40),
-    mode=st.sampled_from(["deny", "warn", "audit"]),
-)
-def test_every_answer_keeps_the_protocol(uid: str, images: list[str], mode: str) -> None:
-    containers = [container(f"c{i}", image) for i, image in enumerate(images)]
-    known = snapshot(scan_document(CUDA_IMAGE), modes={"team-a": mode})
-    seen = parse_review(
-        orjson.dumps(replaced(review(stateful_set_pod(*containers)), ("request", "uid"), uid))
-    )
-    for decision in (mutate(seen, known), validate(seen, known, NOW)):
-        sent = response(render_answer(seen.uid, answer(decision, known)))
-        assert sent["uid"] == uid
-        assert ("patch" in sent) == ("patchType" in sent) == bool(decision.patch)
-        assert sent["allowed"] is not bool(decision.denied)
-        assert ("status" in sent) is bool(decision.denied)
-        assert all(len(text) <= 120 and text.isprintable() for text in sent.get("warnings", []))
-        assert sum(map(len, sent.get("warnings", []))) <= 4096
-        if decision.denied:
-            assert sent["status"]["code"] == 403
-            causes = sent["status"]["details"]["causes"]
-            assert len(causes) == min(len(decision.denied), 50)

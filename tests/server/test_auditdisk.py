@@ -75,7 +75,9 @@ def test_a_full_disk_loses_no_acknowledged_record_and_heals_by_itself(
     assert not healthy(log)
     (small_disk / "filler").unlink()
     append(log, "healed", durable=durable)
+    size = path.stat().st_size
     assert healthy(log)
+    assert path.stat().st_size == size, "what is well needs no trying"
     entries, unreadable = read(path)
     assert entries == [*before, "healed"]
     assert unreadable == [f"{path}:{len(before) + 1}"]

@@ -24,7 +24,9 @@ def healthy(log: AuditFile) -> bool:
 
 def in_threads(count: int, work: Callable[[int], None]) -> list[threading.Thread]:
     """Start `work(number)` in so many threads."""
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    threads = [
+        threading.Thread(target=work, args=(number,), daemon=True) for number in range(count)
+    ]
     for thread in threads:
         thread.start()
     return threads
@@ -39,6 +41,11 @@ def ended(threads: Iterable[threading.Thread]) -> None:
 def records(path: Path) -> list[dict[str, Any]]:
     """Every line of a file, each of which must be a whole record; empty ones are passed over."""
     return [json.loads(line) for line in path.read_bytes().splitlines() if line]
+
+
+def lines(path: Path) -> int:
+    """How many whole lines there are, also while others write."""
+    return path.read_bytes().count(b"\n")
 
 
 def uids(*paths: Path) -> list[str]:

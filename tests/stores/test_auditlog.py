@@ -158,7 +158,7 @@ def test_the_name_does_not_make_a_log_compressed(tmp_path: Path, name: str) -> N
     assert read(write_log(tmp_path / name, a_record(uid="1"))) == (["1"], [])
 
 
-@pytest.mark.parametrize("harm", ["cut", "broken", "not gzip after all"])
+@pytest.mark.parametrize("harm", ["cut", "broken", "invalid", "not gzip after all"])
 def test_compressed_data_that_breaks_off_is_placed(path: Path, harm: str) -> None:
     rolling = random.Random(0)
     uids = [rolling.randbytes(400).hex() for _ in range(200)]
@@ -167,6 +167,7 @@ def test_compressed_data_that_breaks_off_is_placed(path: Path, harm: str) -> Non
     harmed = {
         "cut": packed[:middle],
         "broken": packed[:middle] + b"\0" * 64 + packed[middle + 64 :],
+        "invalid": packed[:10] + b"\xff" * 8 + packed[18:],  # a kind of block that there is not
         "not gzip after all": packed[:2] + b"{}" + packed[4:],
     }
     path.write_bytes(harmed[harm])

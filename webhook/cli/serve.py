@@ -194,18 +194,21 @@ def _run(settings: Settings) -> None:
 
 def _announce(urls: list[str], settings: Settings) -> None:
     """Say what the server listens on, where its state is, and what to try next."""
-    url = urls[0]
+    port = urls[0].rpartition(":")[2]
+    next_steps = [
+        f"curl --cacert {settings.certificates / 'ca.crt'} https://localhost:{port}/readyz",
+        "nbgate review docs/examples/notebook.yaml",
+        "nbgate scans import docs/examples/scans.yaml",
+    ]
     if not sys.stderr.isatty():
-        _log.info("listening", url=url, version=__version__, **settings.places())
+        places = settings.places()
+        _log.info("listening", url=urls[0], version=__version__, **places, try_next=next_steps)
         return
-    authority = settings.certificates / "ca.crt"
     lines = [
         f"nbgate {__version__} listens on {', '.join(urls)}",
         *(f"  {name:<10} {place}" for name, place in settings.places().items()),
         "Try, in another terminal:",
-        f"  curl --cacert {authority} https://localhost:{url.rpartition(':')[2]}/readyz",
-        "  .venv/bin/nbgate review docs/examples/notebook.yaml",
-        "  .venv/bin/nbgate scans import docs/examples/scans.yaml",
+        *(f"  {step}" for step in next_steps),
         "Ctrl-C ends it.",
     ]
     click.echo("\n".join(lines), err=True)

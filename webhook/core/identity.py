@@ -35,8 +35,9 @@ def notebook_names(meta: Metadata, user: str, stored: Metadata | None) -> tuple[
         return (owner,)
     if stored is None:
         return (_labelled(meta),)
-    names = (_stateful_set(stored), owner, _labelled(stored), _labelled(meta))
-    return tuple(dict.fromkeys(name for name in names if name))
+    labelled = [_labelled(held) for held in (stored, meta) if is_notebook(held)]
+    names = (_stateful_set(stored), owner, *labelled)
+    return tuple(dict.fromkeys(name for name in names if name)) or ("",)
 
 
 def _stateful_set(meta: Metadata) -> str:

@@ -85,7 +85,10 @@ def read_review(document: Mapping[str, Any]) -> Request:
 
 
 def _read_request(request: Mapping[str, Any]) -> Request:
-    group, plural = inside(request, "resource", _resource) or _resource({})
+    resource = inside(request, "resource", _resource)
+    if resource is None:
+        raise Malformed("resource.resource", "is missing")
+    group, plural = resource
     user, groups = inside(request, "userInfo", _user) or ("", ())
     sub = text(request, "subResource")
     kind: str | None = inside(request, "kind", _kind)
@@ -108,7 +111,7 @@ def _read_request(request: Mapping[str, Any]) -> Request:
 def _resource(resource: Mapping[str, Any]) -> tuple[str, str]:
     plural = text(resource, "resource")
     if not plural:
-        raise Malformed("resource" if resource else "resource.resource", "is missing")
+        raise Malformed("resource", "is missing")
     return text(resource, "group") or "", plural
 
 

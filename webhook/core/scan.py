@@ -23,7 +23,7 @@ from webhook.core.document import (
     parse_time,
     validate,
 )
-from webhook.core.reference import InvalidReference, Reference, parse
+from webhook.core.reference import InvalidReference, parse
 from webhook.core.requirements import REQUIREMENTS, Requirement
 
 Phase = Literal["Pending", "Scanning", "Complete", "Failed"]
@@ -229,14 +229,14 @@ def _contradictions(scan: ScanDocument) -> list[Fault]:
         faults.append(
             Fault("status.verdict", "is Violates, though no check fails: list the failing one")
         )
-    faults += _wrong_digest(parse(scan.spec.image), status)
+    if status.digest is not None and not _agrees(scan.spec.image, status.digest):
+        faults.append(Fault("status.digest", "differs from the digest that spec.image names"))
     return faults
 
 
-def _wrong_digest(reference: Reference, status: ScanStatus) -> list[Fault]:
-    if reference.digest is None or status.digest in (None, reference.digest):
-        return []
-    return [Fault("status.digest", "differs from the digest that spec.image names")]
+def _agrees(image: str, digest: str) -> bool:
+    # no whole parse: this is asked of a hundred thousand documents at a start
+    return image.partition("@")[2] in ("", digest)
 
 
 def compact(document: ScanDocument) -> Scan:

@@ -8,11 +8,13 @@ def clean(text: str) -> str:
 
 def cut(text: str, limit: int) -> str:
     """Clean a text and cut it to `limit` characters, the last three of them dots where something is missing."""
-    text = clean(text)
-    return text if len(text) <= limit else f"{text[: max(limit - 3, 0)]}..."
+    if len(text) <= limit:
+        return clean(text)
+    return f"{clean(text[: max(limit - 3, 0)])}..."
 
 
 def cut_front(text: str, limit: int) -> str:
     """Do the same from the front, for names that tell most at their end, as images do."""
-    text = clean(text)
-    return text if len(text) <= limit else f"...{text[len(text) - max(limit - 3, 0) :]}"
+    if len(text) <= limit:
+        return clean(text)
+    return f"...{clean(text[len(text) - max(limit - 3, 0) :])}"

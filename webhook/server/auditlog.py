@@ -70,7 +70,7 @@ class AuditFile:
                 opened.sync(number)
         except OSError as error:
             raise self._failed(error) from None
-        self._problem = self._strayed
+        self._fault = ""
 
     @property
     def condition(self) -> Condition:

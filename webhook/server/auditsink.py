@@ -18,4 +18,4 @@ class Sink(Protocol):
 
     @property
     def condition(self) -> Condition:
-        """Tell whether records reach this place now, and why not; a failing place is tried again first."""
+        """Tell whether records reach this place, as far as is known, and why not."""
