@@ -137,6 +137,6 @@ def test_a_port_that_was_used_a_moment_ago_is_free() -> None:
     ],
 )
 def test_an_address_of_nobody_s_is_told_of(host: str, words: str) -> None:
-    with pytest.raises(CouldNot, match="^--listen: ") as caught:
+    with pytest.raises(CouldNot, match=r"^--listen: ") as caught:
         check_free(host, 8443)
     assert words in str(caught.value)

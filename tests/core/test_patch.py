@@ -30,9 +30,10 @@ from tests.core.builders import (
 )
 from tests.core.deciding import KNOWN, decide, first, only, patched
 from webhook.core.decision import UNTOUCHED, Snapshot, mutate, validate
-from webhook.core.patch import PatchError, apply_patch, escape
+from webhook.core.patch import PatchError, apply_patch
 from webhook.core.reading import Malformed
 from webhook.core.review import ReviewError
+from webhook.core.target import escape
 
 VOID = {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}
 

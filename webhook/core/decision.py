@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from webhook.core import message
 from webhook.core.actions import MODES, Action
-from webhook.core.patch import Operation, Target, apply_patch, needs_fallback, plan
+from webhook.core.homevolume import needs_fallback
+from webhook.core.patch import apply_patch, plan
 from webhook.core.pod import Container
 from webhook.core.policy import DEFAULT_POLICY, Exemption, PolicyDocument
 from webhook.core.reading import Malformed
@@ -19,6 +20,7 @@ from webhook.core.review import Answer, Cause, Request, ReviewError
 from webhook.core.rules import pod, reference, registry, requirements, scanned
 from webhook.core.rules.violation import ImageUse, Violation
 from webhook.core.subject import Subject, read_stored, read_subject
+from webhook.core.target import Operation, Target
 from webhook.core.verdict import ScanIndex
 from webhook.core.words import cut
 

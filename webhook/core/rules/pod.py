@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from webhook.core.actions import Action
-from webhook.core.patch import Target
 from webhook.core.policy import PodPatches
 from webhook.core.requirements import OtherRule
 from webhook.core.rules import pod_digest, pod_home, pod_prefix, pod_uid
 from webhook.core.rules.violation import ImageUse, Violation
+from webhook.core.target import Target
 
 Problem = tuple[OtherRule, str, str]
 

@@ -6,7 +6,7 @@ Looks at: the image of the notebook's container. Action: Deny, when the policy a
 
 from collections.abc import Iterator
 
-from webhook.core.patch import Target
+from webhook.core.target import Target
 
 
 def problem(target: Target) -> Iterator[tuple[str, str]]:

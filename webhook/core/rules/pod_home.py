@@ -7,8 +7,9 @@ volume that it can mount: with `fallback: None` and no claim there is not.
 
 from collections.abc import Iterator
 
-from webhook.core.patch import Target, home_claim, home_is_mounted
+from webhook.core.homevolume import home_claim, home_is_mounted
 from webhook.core.policy import Home
+from webhook.core.target import Target
 
 
 def problem(target: Target, home: Home) -> Iterator[tuple[str, str]]:

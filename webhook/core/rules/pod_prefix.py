@@ -6,7 +6,8 @@ Looks at: env of the notebook's container. Action: Deny, when the policy asks fo
 
 from collections.abc import Iterator
 
-from webhook.core.patch import PREFIX_VARIABLE, Target, prefix_of
+from webhook.core.patch import PREFIX_VARIABLE, prefix_of
+from webhook.core.target import Target
 
 
 def problem(target: Target) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ Looks at: runAsUser of the notebook's container, else of the pod. Action: Deny, 
 
 from collections.abc import Iterator
 
-from webhook.core.patch import Target
+from webhook.core.target import Target
 
 
 def problem(target: Target, uid: int) -> Iterator[tuple[str, str]]:
