@@ -117,3 +117,10 @@ def test_numbers_past_64_bits_are_no_whole_numbers() -> None:
     text = json.dumps(review(pod(securityContext={"fsGroup": 2**64})))
     with pytest.raises(ReviewError, match="fsGroup must be a whole number"):
         mutate(parse_review(text.encode()), FAILING)
+
+
+@pytest.mark.parametrize("notebook", ["", None])
+def test_an_update_of_a_pod_without_any_name_is_decided_on(notebook: str | None) -> None:
+    nameless = pod(notebook=notebook, metadata={"name": ""})
+    survives(review(nameless, old=nameless))
+    survives(review(nameless, old=pod()))

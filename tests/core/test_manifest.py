@@ -67,6 +67,7 @@ def test_a_stateful_set_becomes_the_pod_that_its_controller_creates() -> None:
     )
     assert made.user == CONTROLLER
     assert made.object is not None
+    assert made.object["metadata"]["namespace"] == "team-c"
     assert made.object["metadata"]["labels"] == {"notebook-name": "decoy", "a": "b"}
     assert made.object["spec"] == TEMPLATE["spec"]
     decision = mutate(made, snapshot(scan_document(IMAGE)))

@@ -65,6 +65,15 @@ def test_violations_are_grouped_by_container() -> None:
     )
 
 
+def test_an_image_that_is_missing_is_said_to_be() -> None:
+    known = snapshot(scan_document(), modes={"team-a": "warn"})
+    source = finished_pod(finished_container(), container("a", ""))
+    refused = judge(source, scan_document()).message
+    assert refused.startswith("container a: image (none) is not admitted: [reference] it is empty:")
+    (warning,) = validate(request(source), known, NOW).warnings
+    assert warning.startswith("[reference] image (none): it is empty:")
+
+
 @given(
     images=st.lists(TEXT | st.sampled_from([IMAGE, "B", "x" * 10_000]), min_size=1, max_size=60),
     names=st.lists(TEXT, min_size=60, max_size=60),

@@ -88,6 +88,7 @@ ENVELOPE: list[tuple[Path, object, str]] = [
     (("request", "kind"), "Pod", "request.kind must be an object, not text"),
     (("request", "resource"), "pods", "request.resource must be an object, not text"),
     (("request", "resource"), None, "request.resource.resource is missing"),
+    (("request", "resource"), {}, "request.resource.resource is missing"),
     (("request", "resource", "resource"), "", "request.resource.resource is missing"),
     (("request", "resource", "resource"), 1, "request.resource.resource must be text"),
     (("request", "resource", "group"), 1, "request.resource.group must be text"),

@@ -21,6 +21,7 @@ from tests.core.builders import (
     request,
     scan_document,
     snapshot,
+    workspace,
 )
 from tests.core.generated import PODS
 from webhook.core.decision import Decision, Snapshot, validate
@@ -180,6 +181,18 @@ def test_one_wrong_value_for_another_is_a_change() -> None:
     )
     assert rules(update(old, new)) == {"pod-uid"}
     assert rules(update(old, old)) == set()
+
+
+def test_dropping_the_label_makes_no_sidecar_the_notebook() -> None:
+    """The pod's own name must not stand in for a label that is gone: the first container would be judged by it."""
+
+    def labelled(labels: Json) -> Json:
+        env = [{"name": "NB_PREFIX", "value": "/notebook/team-a/nb"}]
+        side, serving = container("side", "unscanned:1"), finished_container("nb", env=env)
+        meta = {"name": "bare-0", "labels": labels}
+        return pod(side, serving, metadata=meta, volumes=[workspace("home")])
+
+    assert rules(update(labelled({"notebook-name": "nb"}), labelled({}))) == set()
 
 
 @given(source=PODS)

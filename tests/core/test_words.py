@@ -1,6 +1,8 @@
 """Words of anybody's made fit for one line."""
 
+import time
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -52,3 +54,16 @@ def test_a_cut_text_keeps_its_limit_and_is_clean(text: str, limit: int) -> None:
     for result in (cut(text, limit), cut_front(text, limit)):
         assert len(result) <= limit
         assert result.isprintable()
+
+
+@pytest.mark.parametrize("shorten", [cut, cut_front])
+def test_a_long_text_is_cut_before_it_is_cleaned(shorten: Callable[[str, int], str]) -> None:
+    """Cleaning a megabyte of control characters takes 60 ms, and a decision cuts an image several times."""
+    text = "\x9b" * 1_500_000
+    assert min(_seconds(shorten, text) for _ in range(3)) < 0.010
+
+
+def _seconds(shorten: Callable[[str, int], str], text: str) -> float:
+    start = time.process_time()
+    shorten(text, 120)
+    return time.process_time() - start

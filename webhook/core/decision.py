@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from webhook.core import message
-from webhook.core.actions import MODES, Action
+from webhook.core.actions import MODES, Action, mode_of
 from webhook.core.homevolume import needs_fallback
 from webhook.core.patch import apply_patch, plan
 from webhook.core.pod import Container
@@ -101,7 +101,7 @@ def mutate(request: Request, snapshot: Snapshot) -> Decision:
         use=use,
         warnings=message.bounded([_NO_CLAIM.format(path=home.path)]) if home else (),
         patch=operations,
-        mode=snapshot.modes.get(request.namespace, "deny"),
+        mode=mode_of(snapshot.modes.get(request.namespace)),
     )
 
 
@@ -162,9 +162,12 @@ def _use(container: Container, scans: ScanIndex, *, serves: bool) -> ImageUse:
         return ImageUse(
             container=container, reference=None, problem=str(error), serves=serves, finding=None
         )
-    finding = scans.find(parsed) if serves else None
     return ImageUse(
-        container=container, reference=parsed, problem="", serves=serves, finding=finding
+        container=container,
+        reference=parsed,
+        problem="",
+        serves=serves,
+        finding=scans.find(parsed),
     )
 
 
@@ -212,7 +215,7 @@ def _weigh(
 ) -> Decision:
     """Apply exemptions, the namespace's mode and, on a Notebook, the rule that only what is known is refused."""
     policy, namespace = snapshot.policy.spec, subject.namespace
-    mode = snapshot.modes.get(namespace, "deny")
+    mode = mode_of(snapshot.modes.get(namespace))
     kept: list[Violation] = []
     used: dict[str, Exemption] = {}
     for violation in found:
@@ -300,14 +303,14 @@ def _annotations(decision: Decision, snapshot: Snapshot) -> dict[str, str]:
     found = use.finding if use else None
     values = {
         "decision": "denied" if decision.denied else "allowed",
-        "policy": f"{snapshot.policy.metadata.name}@{snapshot.policy_generation}",
+        "policy": f"{cut(snapshot.policy.metadata.name, 253)}@{snapshot.policy_generation}",
         "image": use.reference.tagged or use.reference.canonical
         if use and use.reference
         else cut(use.container.image, 200)
         if use
         else "",
         "digest": (found.digest or "") if found else "",
-        "scan": found.scan.name if found and found.scan else "",
+        "scan": cut(found.scan.name, 253) if found and found.scan else "",
         "violations": ",".join(dict.fromkeys(v.rule for v in decision.violations)),
     }
     return {key: value for key, value in values.items() if value}

@@ -173,7 +173,7 @@ def read_containers(source: Mapping[str, Any], name: ContainerList) -> tuple[Con
     """Read one list of containers. Raises Malformed."""
     held = source.get(name)
     if isinstance(held, list) and len(held) > CONTAINERS_LIMIT:
-        raise Malformed(name, f"holds more than {CONTAINERS_LIMIT} containers")
+        raise Malformed(name, f"holds more than {CONTAINERS_LIMIT} containers: split the pod")
     return each(source, name, lambda index, item: _container(name, index, item)) or ()
 
 

@@ -18,7 +18,8 @@ class Finding:
     Attributes:
         scan: the newest result for its digest; None where there is none.
         digest: what the reference names, or what its tag was resolved to; None where that is not known.
-        resolved_at: when the tag was last seen to mean this digest, in seconds since the epoch; None by digest.
+        resolved_at: when the tag was last seen to mean this digest, in seconds since the epoch; None where only a
+            digest is named, or a tag beside it that is not vouched for.
         tag_vouched: the reference names a tag beside its digest, and that tag was resolved to that digest.
         pending: a document without a result, which says how far the scan has come; None where there is none.
     """
@@ -55,17 +56,25 @@ class ScanIndex:
             scan = self._by_digest.get(digest_key(reference.digest))
             if scan is None:
                 return self._waiting(reference)
-            vouched = self._vouches(reference)
-            return Finding(scan=scan, digest=reference.digest, tag_vouched=vouched)
+            alias = self._vouching(reference)
+            return Finding(
+                scan=scan,
+                digest=reference.digest,
+                resolved_at=alias.resolved_at if alias else None,
+                tag_vouched=alias is not None,
+            )
         alias = self._by_tag.get(reference.canonical)
         if alias is None or alias.digest is None:
             return self._waiting(reference)
         scan = self._by_digest[digest_key(alias.digest)]
         return Finding(scan=scan, digest=alias.digest, resolved_at=alias.resolved_at)
 
-    def _vouches(self, reference: Reference) -> bool:
+    def _vouching(self, reference: Reference) -> Scan | None:
+        """Find the scan that resolved the reference's tag to its digest, as for every pod that nbgate pinned."""
         alias = self._by_tag.get(reference.tagged or "")
-        return alias is not None and reference.digest in (alias.digest, *alias.manifests)
+        if alias is None or reference.digest not in (alias.digest, *alias.manifests):
+            return None
+        return alias
 
     def _waiting(self, reference: Reference) -> Finding:
         return Finding(pending=self._pending.get(reference.canonical), digest=reference.digest)

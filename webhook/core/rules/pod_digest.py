@@ -12,10 +12,7 @@ from webhook.core.target import Target
 def problem(target: Target) -> Iterator[tuple[str, str]]:
     """Yield the field and what is wrong with it."""
     reference, finding = target.reference, target.finding
-    if reference is None or finding is None or finding.scan is None or reference.digest:
+    digest = finding.digest if finding and finding.scan else None
+    if reference is None or reference.digest or digest is None:
         return
-    if finding.digest:
-        yield (
-            "image",
-            f"it must name the digest that was scanned: {reference.pinned(finding.digest)}",
-        )
+    yield "image", f"it must name the digest that was scanned: {reference.pinned(digest)}"

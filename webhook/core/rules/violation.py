@@ -18,7 +18,7 @@ class ImageUse:
     Attributes:
         reference: None where the image is not a reference; then `problem` says why.
         serves: it is the notebook's own container.
-        finding: what the scans know; None for containers that only the registry rules judge.
+        finding: what the scans know; None where the image is not a reference.
     """
 
     container: Container
