@@ -1,5 +1,6 @@
 """What one worker of `nbgate serve` is made of. Built after the fork, for it starts a thread."""
 
+import gc
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -82,6 +83,16 @@ def _recorder(settings: Settings, metrics: Metrics) -> Recorder:
     return Recorder(sinks, level=settings.audit_level, report=lost)
 
 
+def _spare_the_collector() -> None:
+    """Take the snapshot out of the garbage collector's sight.
+
+    A full collection with 100,000 scans would stop every decision for 0.1 s. Nothing of a snapshot is in a cycle: the
+    last one goes by its reference count all the same. What is young and in a cycle goes first, lest it stay for ever.
+    """
+    gc.collect(1)
+    gc.freeze()
+
+
 def _log_error(error: Exception) -> None:
     _log.error("the watch failed, and goes on", error=f"{type(error).__name__}: {error}")
 
@@ -102,12 +113,19 @@ class _Watch:
         self._renewal_problem = ""
 
     def first_look(self) -> None:
-        """Read everything, and wait a moment for files that were written just now."""
+        """Read everything, and wait a moment for files that were written just now.
+
+        Without the garbage collector: it would look through what was read so far again and again.
+        """
         deadline = time.monotonic() + _FIRST_LOOK_SECONDS
-        self.look()
-        while self._store.synced_at is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        gc.disable()
+        try:
             self.look()
+            while self._store.synced_at is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+                self.look()
+        finally:
+            gc.enable()
 
     def look(self) -> None:
         """Take what has changed; keep what was good where the new is not."""
@@ -115,6 +133,7 @@ class _Watch:
         if self._tls.refresh():
             _log.info("serving a new certificate", until=self._tls.pair.leaf.not_after.isoformat())
         if self._store.refresh():
+            _spare_the_collector()
             snapshot = self._store.current
             _log.info(
                 "loaded",
