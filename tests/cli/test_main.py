@@ -1,5 +1,6 @@
 """What holds for every command: help, exit codes, variables, outputs, and errors that are sentences."""
 
+import errno
 import json
 import os
 import re
@@ -73,8 +74,6 @@ FLAGS = [
     for parameter in command.params
     if words and isinstance(parameter, click.Option)
 ]
-# Their variables are not called as they are: tests/cli/test_pending_findings.py
-PENDING = {"NBGATE_AUDIT_REQUIREMENT", "NBGATE_CERTS_ISSUE_DIR", "NBGATE_CERTS_ISSUE_HOST"}
 
 
 def variable_of(flag: Flag) -> str:
@@ -189,18 +188,17 @@ def test_exit_codes(tmp_path: Path, code: int, words: tuple[str, ...]) -> None:
             assert str(tmp_path / places[place]) in ended.err
 
 
-def program_in(home: Path, *words: str) -> Ended:
-    """Run nbgate in a process of its own: `serve` sets up logging for a whole process."""
+def program_in(home: Path, *words: str | bytes, shell: str = "", **environment: str) -> Ended:
+    """Run nbgate in a process of its own, `shell` after it: redirections and pipes."""
     own = {k: v for k, v in os.environ.items() if not k.startswith("NBGATE_")}
     run = subprocess.run(
-        [str(NBGATE), *words],
+        ["bash", "-c", f'set -o pipefail; "$0" "$@" {shell}', str(NBGATE), *words],
         capture_output=True,
-        text=True,
-        env={**own, "NBGATE_HOME": str(home)},
+        env={**own, "NBGATE_HOME": str(home), **environment},
         timeout=60,
         check=False,
     )
-    return Ended(run.returncode, run.stdout, run.stderr)
+    return Ended(run.returncode, run.stdout.decode("utf-8", "replace"), run.stderr.decode())
 
 
 def test_a_home_that_is_a_file_is_told_of_by_every_command_that_needs_it(tmp_path: Path) -> None:
@@ -221,9 +219,7 @@ def test_no_two_flags_share_a_variable() -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize(
-    "flag", [flag for flag in FLAGS if flag.variable not in PENDING], ids=variable_of
-)
+@pytest.mark.parametrize("flag", FLAGS, ids=variable_of)
 def test_every_flag_reads_the_variable_of_its_name(flag: Flag) -> None:
     before = os.environ.get(flag.variable)
     os.environ[flag.variable] = "value"
@@ -400,6 +396,56 @@ def test_a_policy_s_faults_are_what_was_asked_for_and_so_on_standard_output(tmp_
     ended = nbgate(tmp_path, "policy", "check", NOTEBOOK)
     assert (ended.code, ended.err) == (2, "")
     assert str(NOTEBOOK) in ended.out
+
+
+@pytest.mark.parametrize("words", [("policy", "show"), ("policy", "show", "-o", "json")])
+def test_a_full_disk_under_the_output_is_told_of_in_words(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    ended = program_in(tmp_path, *words, shell="> /dev/full")
+    assert ended.code == 3
+    assert os.strerror(errno.ENOSPC) in ended.err
+    assert "internal error" not in ended.err
+
+
+@pytest.mark.parametrize("output", ["table", "json", "yaml"])
+@pytest.mark.parametrize(("policy", "code"), [(POLICY, 0), (EXAMPLES / "none.yaml", 1)], ids=str)
+def test_a_reader_that_goes_away_changes_nothing_of_the_exit_code(
+    tmp_path: Path, policy: Path, code: int, output: str
+) -> None:
+    """`nbgate review ... | head -1` under pipefail: allowed stays allowed, and nothing is complained of."""
+    flags = ["--policy", str(policy)] if policy.exists() else []
+    words = ("review", str(NOTEBOOK), *flags, "-o", output)
+    ended = program_in(tmp_path, *words, shell="| sh -c 'exec <&-; sleep 1'")
+    assert (ended.code, ended.err) == (code, "")
+
+
+def test_a_closed_standard_input_is_told_of_in_words(tmp_path: Path) -> None:
+    ended = program_in(tmp_path, "review", "-", shell="<&-")
+    assert ended.code == 2
+    assert "standard input is closed" in ended.err
+
+
+@pytest.mark.parametrize("named", ["~nobody-of-this-name/x", "~nobody-of-this-name"])
+def test_a_home_that_cannot_be_found_is_told_of_with_the_cure(tmp_path: Path, named: str) -> None:
+    ended = nbgate(tmp_path, "policy", "show", NBGATE_HOME=named)
+    assert ended.code == 2
+    assert "set NBGATE_HOME to a folder" in ended.err
+
+
+@pytest.mark.parametrize("output", ["table", "json", "yaml"])
+def test_a_file_s_name_that_is_no_text_is_printed_all_the_same(tmp_path: Path, output: str) -> None:
+    name = os.fsencode(tmp_path) + b"/\xff.yaml"
+    Path(os.fsdecode(name)).write_bytes(NOTEBOOK.read_bytes())
+    ended = program_in(tmp_path, "review", name, "-o", output)
+    assert (ended.code, ended.err) == (1, "")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_locale_without_a_letter_ends_no_command(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.yaml").write_text("kind: Pod\nmetadata: {name: wörk ł}\n")
+    ended = program_in(tmp_path, "review", str(tmp_path / "a.yaml"), PYTHONIOENCODING=encoding)
+    assert (ended.code, ended.err) == (0, "")
 
 
 def test_commands_load_only_what_they_need() -> None:

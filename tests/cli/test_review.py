@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +16,15 @@ from typing import Any
 import jsonpatch
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.cli.running import Ended, nbgate
 from webhook.core.decision import Snapshot, mutate, validate
+from webhook.core.document import parse_duration, parse_time
 from webhook.core.manifest import request_for
+from webhook.core.policy import DEFAULT_POLICY
+from webhook.core.review import ReviewError
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -295,6 +299,55 @@ def test_the_document_that_cannot_be_read_is_named_by_its_number(home: Path) -> 
     assert "spec.containers must be a list, not a number" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [("Pod", "spec"), ("StatefulSet", "spec.template.spec"), ("Notebook", "spec.template.spec")],
+)
+def test_a_fault_in_a_manifest_is_named_by_its_path_in_that_manifest(
+    home: Path, kind: str, path: str
+) -> None:
+    spec = {"containers": [{"name": "a", "image": 3}]}
+    labels = {"labels": {"notebook-name": "a"}}
+    template = {"metadata": labels, "spec": spec}
+    document = {"spec": spec if kind == "Pod" else {"template": template}}
+    ended = review(home, {"kind": kind, "metadata": {"name": "a", **labels}, **document})
+    assert ended.code == 2
+    assert (
+        ended.err
+        == f"nbgate: standard input: {path}.containers[0].image must be text, not a number\n"
+    )
+
+
+def test_a_fault_in_an_admissionreview_is_named_by_its_path_there(home: Path) -> None:
+    document = json.loads((EXAMPLES / "review.json").read_bytes())
+    document["request"]["object"]["spec"]["containers"] = 3
+    ended = review(home, document)
+    assert ended.code == 2
+    assert "standard input: request.object.spec.containers must be a list" in ended.err
+
+
+def test_a_namespace_that_cannot_be_read_is_named_by_its_place(home: Path) -> None:
+    ended = review(home, pod(), {"kind": "Namespace", "metadata": {"name": 3}})
+    assert ended.code == 2
+    assert (
+        ended.err
+        == "nbgate: standard input, document 2: metadata.name must be text, not a number\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["containers", "initContainers"])
+def test_a_pod_of_very_many_containers_is_refused_in_less_than_a_second(name: str) -> None:
+    """2.4 MB, which an API server passes on: judging each of them would hold a thread for many seconds."""
+    many = [{"name": f"n{i}", "image": "B"} for i in range(80_000)]
+    request = request_for(
+        pod(spec={"containers": [{"name": "a", "image": "x"}], name: many}), "team"
+    )
+    started = time.process_time()
+    with pytest.raises(ReviewError, match="more than"):
+        validate(request, Snapshot(), 0.0)
+    assert time.process_time() - started < 1
+
+
 def test_every_broken_document_of_a_file_is_told_of(home: Path) -> None:
     ended = nbgate(home, "review", "-", given=b"a: &x 1\n---\nkind: Pod\n---\nb: [\n")
     assert ended.code == 2
@@ -523,14 +576,19 @@ def test_whatever_it_reads_it_decides_or_says_what_is_wrong(
         assert ended.err.startswith("nbgate: ")
 
 
-@given(document=mutants())
+@given(document=mutants(), output=st.sampled_from(["table", "json", "yaml"]))
 @FUZZ
-def test_no_manifest_says_anything_to_a_terminal(scanned: Path, document: Json) -> None:
-    ended = nbgate(scanned, "review", "-", given=json.dumps(document).encode())
-    kind = str(document.get("kind")) + str(document.get("apiVersion"))
-    if kind.isprintable():  # tests/cli/test_pending_findings.py
-        for line in (ended.out + ended.err).splitlines():
-            assert line.isprintable()
+@example({"kind": "\x1b]0;title\x07"}, "table")
+@example({"kind": "\x9b31m"}, "json")
+@example({"kind": "AdmissionReview", "apiVersion": "\x1b]0;title\x07"}, "table")
+@example(pod("a\x9b31m\x7f\u202e", "\x9b\u2028"), "json")
+@example(pod("a\x9b31m\x7f\u202e", "\x9b\u2028"), "yaml")
+def test_no_manifest_says_anything_to_a_terminal(
+    scanned: Path, document: Json, output: str
+) -> None:
+    ended = nbgate(scanned, "review", "-", "-o", output, given=json.dumps(document).encode())
+    # split at line feeds alone: splitlines would take U+2028 for an end
+    assert all(line.isprintable() for line in (ended.out + ended.err).split("\n"))
 
 
 def test_on_a_terminal_there_is_colour_and_nothing_of_the_manifest_s_own(home: Path) -> None:
@@ -563,6 +621,14 @@ def on_a_terminal(home: Path, *words: str) -> str:
             said += part
     os.close(master)
     return said.decode()
+
+
+def test_the_examples_are_admitted_next_year_too() -> None:
+    """The README says that they are: their scans must not grow stale."""
+    after = parse_duration(DEFAULT_POLICY.spec.stale.after)
+    for document in yaml.safe_load_all((EXAMPLES / "scans.yaml").read_text()):
+        until = parse_time(document["status"]["resolvedAt"]) + after
+        assert time.time() + 365 * 86400 < until
 
 
 # -- outputs agree ---------------------------------------------------------------------------------

@@ -263,7 +263,11 @@ OBJECT: list[tuple[Path, object, str]] = [
         {"claims": {}},
         "spec.containers[0].resources.claims must be a list, not an object",
     ),
-    (("spec", "containers"), [{}] * 201, "spec.containers holds more than 200 containers: split the pod"),
+    (
+        ("spec", "containers"),
+        [{}] * 201,
+        "spec.containers holds more than 200 containers: split the pod",
+    ),
     (
         ("spec", "ephemeralContainers"),
         [{}] * 201,

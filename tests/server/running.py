@@ -43,10 +43,14 @@ class RunningServer:
         self.log: list[str] = []
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
-        self.url = self._await(self._listening, 20, "the server to listen")
-        self.port = int(self.url.rpartition(":")[2])
-        self.client = self.new_client()
-        self._await(self._ready, 30, "the server to be ready")
+        try:
+            self.url = self._await(self._listening, 20, "the server to listen")
+            self.port = int(self.url.rpartition(":")[2])
+            self.client = self.new_client()
+            self._await(self._ready, 30, "the server to be ready")
+        except BaseException:
+            self._end()
+            raise
 
     def _read_log(self) -> None:
         assert self._process.stderr is not None
@@ -127,6 +131,9 @@ class RunningServer:
     def stop(self) -> None:
         """End it."""
         self.client.close()
+        self._end()
+
+    def _end(self) -> None:
         if self._process.poll() is None:
             self._process.terminate()
             try:

@@ -17,7 +17,7 @@ from tests.server.writing import ended, in_threads, records
 from webhook.core.audit import Level, Record
 from webhook.core.decision import Snapshot
 from webhook.core.review import Request
-from webhook.server import app
+from webhook.server import admission
 from webhook.server.auditlog import AuditFile
 from webhook.server.auditsink import AuditError, Sink
 from webhook.server.health import Condition
@@ -76,7 +76,7 @@ WARNED = partial(record, request=a_request(), snapshot=WARNING)
 
 
 def test_it_is_the_recorder_that_the_server_asks_for(tmp_path: Path) -> None:
-    asked: app.Recorder = a_recorder(AuditFile(tmp_path / "audit.jsonl"))
+    asked: admission.Recorder = a_recorder(AuditFile(tmp_path / "audit.jsonl"))
     asked.record(DENIED, judged(DENIED), DENYING, endpoint="validate", now=NOW, seconds=0.1)
     assert len(records(tmp_path / "audit.jsonl")) == 1
 

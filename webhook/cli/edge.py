@@ -15,7 +15,8 @@ from certs.selfsigned import Kept, ensure
 from webhook.cli.exits import CouldNot
 from webhook.cli.settings import Settings
 from webhook.core.decision import Snapshot
-from webhook.server.app import NotReady, Services, create_app
+from webhook.server.admission import NotReady, Services
+from webhook.server.app import create_app
 from webhook.server.auditlog import AuditFile
 from webhook.server.auditoutput import StandardOutput
 from webhook.server.auditsink import AuditError, Sink

@@ -68,6 +68,7 @@ def emit(data: object, output: Format, table: Callable[[Console], None]) -> None
             click.echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=False), nl=False)
         else:
             table(console())
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

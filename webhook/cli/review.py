@@ -18,11 +18,11 @@ from webhook.cli.output import Format, emit, output_option
 from webhook.cli.state import policy_option, read_state, scans_option
 from webhook.core.actions import Action
 from webhook.core.decision import Decision, Snapshot, mutate, validate
-from webhook.core.manifest import namespace_mode, request_for
+from webhook.core.manifest import KINDS, namespace_mode, request_for
 from webhook.core.patch import apply_patch
 from webhook.core.reading import Malformed
 from webhook.core.review import Request, ReviewError
-from webhook.core.words import clean
+from webhook.core.words import clean, cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,18 +80,32 @@ def command(
         click.echo(f"nbgate: left out: {problem}", err=True)
     snapshot = replace(held, modes=_modes(sources))
     now = time.time()
-    reviewed = [
-        _review(source, namespace, snapshot, now)
-        for source in sources
-        if source.document.get("kind") != "Namespace"
-    ]
-    if not reviewed:
-        raise BadInput(
-            "there is nothing to review: no Pod, Notebook, StatefulSet or AdmissionReview"
-        )
+    reviewed = [_review(source, namespace, snapshot, now) for source in _reviewable(sources)]
     emit([_data(one) for one in reviewed], output, lambda out: _print(out, reviewed))
     denied = any(one.validated.word == "denied" for one in reviewed)
     ctx.exit(DENIED if denied else OK)
+
+
+def _reviewable(sources: Sequence[Source]) -> list[Source]:
+    """Choose what there is a decision on, and say what is passed over: a Service, a PersistentVolumeClaim.
+
+    Raises BadInput where nothing is left.
+    """
+    chosen = [source for source in sources if source.document.get("kind") in KINDS]
+    others = [s for s in sources if s not in chosen and s.document.get("kind") != "Namespace"]
+    if not chosen and others:
+        wanted = ", ".join(KINDS)
+        raise BadInput(f"{others[0]}: kind must be one of {wanted}; it is {_kind(others[0])}")
+    if not chosen:
+        raise BadInput(f"there is nothing to review: no {', '.join(KINDS)}")
+    for source in others:
+        click.echo(f"nbgate: passed over: {source} ({_kind(source)})", err=True)
+    return chosen
+
+
+def _kind(source: Source) -> str:
+    kind = source.document.get("kind")
+    return cut(kind, 60) if isinstance(kind, str) else "missing"
 
 
 def _modes(sources: Sequence[Source]) -> dict[str, str]:
@@ -161,7 +175,7 @@ _EXPLAINED = {
     "denied": "the API server would refuse it",
     "warned": "it would be admitted, with a warning",
     "allowed": "it would be admitted",
-    "not a notebook": "nbgate leaves it alone: it has no label notebook-name, or is being deleted",
+    "not a notebook": "nbgate leaves it alone: it has no label notebook-name, or nothing is created or changed",
 }
 
 

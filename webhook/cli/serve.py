@@ -186,10 +186,16 @@ def _run(settings: Settings) -> None:
         grace=settings.grace,
     )
     server = Server(listening, lambda: build_edge(settings), lambda urls: _announce(urls, settings))
+    owner = os.getpid()
     try:
         server.run()
     except OSError as error:
         raise CouldNot(f"the server cannot start: {error}") from error
+    except SystemExit as stop:
+        # workers end through here too, with codes that the arbiter reads
+        if os.getpid() == owner and stop.code:
+            raise CouldNot("the server has ended: the log above says why") from stop
+        raise
 
 
 def _announce(urls: list[str], settings: Settings) -> None:

@@ -97,7 +97,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "control_socket_disable": True,
             "proc_name": "nbgate",
             "logger_class": Logger,
-            "when_ready": lambda arbiter: self._announce([str(s) for s in arbiter.LISTENERS]),
+            "when_ready": lambda arbiter: self._announce([_url(s) for s in arbiter.LISTENERS]),
+            "post_fork": _hand_over,
             "preload_app": False,
         }
         for name, value in settings.items():
@@ -107,6 +108,16 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Build the worker's edge; gunicorn calls this in each worker."""
         self.edge = self._build()
         return self.edge.app.wsgi_app
+
+
+def _url(listener: Any) -> str:
+    """Write a listener's address; gunicorn's own text forgets that IPv6 has TLS too."""
+    host, port = listener.getsockname()[:2]
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+def _hand_over(arbiter: Any, worker: Any) -> None:
+    worker.inherited = arbiter.SIG_QUEUE
 
 
 def _memory_directory() -> str | None:

@@ -8,6 +8,7 @@ requests, and by the bytes of their bodies; past that the answer is 503.
 
 import errno
 import os
+import queue
 import selectors
 import signal
 import socket
@@ -32,6 +33,7 @@ MAX_IN_FLIGHT = 256
 # Bodies that are held at once: nine of the largest, or sixteen thousand usual ones.
 MAX_HELD_BYTES = 64 * 1024 * 1024
 _SWEEP_SECONDS = 0.25
+_ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -44,6 +46,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._held_bytes = 0
         self._last_sweep = 0.0
         self._drain_until: float | None = None
+        self.inherited: queue.SimpleQueue[int] = queue.SimpleQueue()
 
     # -- signals ---------------------------------------------------------------------------------
 
@@ -62,9 +65,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.method_queue.defer(lambda: None)
 
     def init_signals(self) -> None:
-        """Take the arbiter's signals, and leave a terminal's Ctrl-C to it."""
+        """Take the arbiter's signals, and leave a terminal's Ctrl-C to it.
+
+        A signal that came since the fork went to the arbiter's handler, and so into this process's copy of its queue:
+        nobody would ever look there.
+        """
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        while not self.inherited.empty():
+            if self.inherited.get_nowait() in _ENDING:
+                sys.exit(0)
 
     @property
     def draining(self) -> bool:
