@@ -12,7 +12,7 @@ import pytest
 from tests.server.running import RunningServer, recorded
 from webhook.server.connection import HANDSHAKE_SECONDS, REQUEST_SECONDS
 
-# Many times the server's eight threads.
+# Many times the server's four threads.
 CROWD = 60
 
 

@@ -92,7 +92,7 @@ def _reviewable(sources: Sequence[Source]) -> list[Source]:
     Raises BadInput where nothing is left.
     """
     chosen = [source for source in sources if source.document.get("kind") in KINDS]
-    others = [s for s in sources if s not in chosen and s.document.get("kind") != "Namespace"]
+    others = [s for s in sources if s.document.get("kind") not in (*KINDS, "Namespace")]
     if not chosen and others:
         wanted = ", ".join(KINDS)
         raise BadInput(f"{others[0]}: kind must be one of {wanted}; it is {_kind(others[0])}")

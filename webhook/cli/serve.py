@@ -68,7 +68,7 @@ _log = structlog.get_logger("nbgate.serve")
 @click.option(
     "--threads",
     type=click.IntRange(1, 64),
-    default=8,
+    default=4,
     show_default=True,
     help="Decisions at a time in each process; more than 8 only adds latency.",
 )
