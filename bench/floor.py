@@ -1,4 +1,4 @@
-"""Run as `python -m bench.floor WORKER HOST:PORT DIRECTORY`: the least that a webhook under gunicorn can do.
+"""Run as `python -m bench.floor WORKER HOST:PORT DIRECTORY THREADS`: the least that a webhook under gunicorn can do.
 
 A bare WSGI function decodes the review and answers a constant, over TLS with the certificate in the directory.
 `worker` serves it by nbgate's own worker class, `gthread` by gunicorn's stock one; the settings are nbgate's else.
@@ -15,7 +15,6 @@ from flask import Flask
 from webhook.server.serving import Edge, Listening, Server
 from webhook.server.tls import ServerTLS
 
-_THREADS = 8  # as `nbgate serve` has by default
 _ANSWER = orjson.dumps(
     {
         "apiVersion": "admission.k8s.io/v1",
@@ -49,18 +48,18 @@ class _Stock(Server):
         self.cfg.set("keyfile", str(self.directory / "tls.key"))
 
 
-def _serve(worker: str, address: str, directory: Path) -> None:
+def _serve(worker: str, address: str, directory: Path, threads: int) -> None:
     def build() -> Edge:
         return Edge(
             app=_Bare("floor"), tls=ServerTLS(directory), grace=0.0, overloaded=lambda: None
         )
 
     host, _, port = address.partition(":")
-    listening = Listening(host=host, port=int(port), workers=1, threads=_THREADS, grace=0)
+    listening = Listening(host=host, port=int(port), workers=1, threads=threads, grace=0)
     _Stock.directory = directory
     kind = _Stock if worker == "gthread" else Server
     kind(listening, build, lambda _: None).run()
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    _serve(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))

@@ -26,6 +26,7 @@ from bench.serverrows import (
     start_rows,
 )
 from certs.selfsigned import ensure
+from webhook.cli.serve import command as serve
 
 _LOOPBACK = ("localhost", "127.0.0.1")
 _HERE = "127.0.0.1:{port}"
@@ -46,6 +47,12 @@ class _Target:
         url = f"https://127.0.0.1:{self.running.port}{self.path}"
         load = put(url, self.body, connections=connections, seconds=seconds)
         return Run(load=load, processor=self.running.processor_seconds() - before)
+
+
+def _threads() -> int:
+    """Look up how many threads `nbgate serve` has by default: the bare servers get as many."""
+    found = next(option for option in serve.params if option.name == "threads")
+    return int(str(found.default))
 
 
 class Bench:
@@ -93,7 +100,8 @@ class Bench:
         return [program, "serve", *options, "--listen", _HERE]
 
     def _floor(self, worker: str) -> list[str]:
-        return [sys.executable, "-m", "bench.floor", worker, _HERE, str(self._certificates)]
+        arguments = [worker, _HERE, str(self._certificates), str(_threads())]
+        return [sys.executable, "-m", "bench.floor", *arguments]
 
     def _start_once(self, command: Sequence[str]) -> float:
         with ExitStack() as stack:

@@ -31,7 +31,7 @@ from certs.authority import issue_authority, signing_key
 from certs.certificate import Certificate, describe, parsed
 from certs.checks import faults, issued_by
 from certs.errors import ForeignFileError, MalformedCertificateError, MalformedKeyError
-from certs.hosts import MOST_HOSTS, covers, is_host
+from certs.hosts import MOST_HOSTS, is_host
 from certs.keypair import KeyPair, public_bytes
 from certs.layout import AUTHORITY_CERTIFICATE, AUTHORITY_KEY, LEAF_CERTIFICATE, LEAF_KEY
 from certs.lifetime import renewal_due
@@ -211,14 +211,11 @@ def _refuse_foreign(found: Found, leaf: Certificate, authority: KeyPair) -> None
 
 
 def _hosts(leaf: Certificate | None, wanted: Wanted) -> tuple[str, ...]:
-    """Return the hosts of the next leaf.
+    """Return the hosts of the next leaf: those that are asked for, and all that the last one was for.
 
-    When hosts are added to a leaf that still holds, its old ones stay: two servers that share the
-    directory would else take it from each other for ever. A renewal in time drops them.
+    Somebody relies on them, such as the API server on a Service's name: neither a renewal nor a repair may lose one.
     """
-    if leaf is None or wanted.now > leaf.not_after:
-        return wanted.hosts
-    if all(covers(leaf.hosts, host) for host in wanted.hosts):
+    if leaf is None:
         return wanted.hosts
     together = tuple(dict.fromkeys((*wanted.hosts, *filter(is_host, leaf.hosts))))
     return together if len(together) <= MOST_HOSTS else wanted.hosts

@@ -133,14 +133,15 @@ def test_a_new_host_is_added_and_servers_that_share_the_directory_do_not_fight(
     assert isinstance(ensure(issued, HOSTS, now=NOW), Kept)
 
 
-def test_a_renewal_in_time_drops_hosts_that_are_no_longer_asked_for(issued: Path) -> None:
-    outcome = ensure(issued, ["localhost"], now=NOW + 61 * DAY)
-    assert outcome.leaf.hosts == ("localhost",)
+@pytest.mark.parametrize("days", [61, 91], ids=["in time", "after its end"])
+def test_a_renewal_keeps_every_host_that_the_last_leaf_was_for(issued: Path, days: int) -> None:
+    outcome = ensure(issued, ["new.example"], now=NOW + days * DAY)
+    assert set(outcome.leaf.hosts) == {"new.example", *HOSTS}
 
 
-def test_hosts_of_an_expired_leaf_are_not_carried_over(issued: Path) -> None:
-    outcome = ensure(issued, ["new.example"], now=NOW + 91 * DAY)
-    assert outcome.leaf.hosts == ("new.example",)
+def test_a_repair_keeps_every_host_that_the_last_leaf_was_for(issued: Path) -> None:
+    (issued / LEAF_KEY).unlink()
+    assert set(ensure(issued, ["new.example"], now=NOW).leaf.hosts) == {"new.example", *HOSTS}
 
 
 def test_added_hosts_never_grow_past_the_limit(issued: Path) -> None:

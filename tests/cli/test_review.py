@@ -98,18 +98,28 @@ def test_what_is_denied_exits_1_and_says_why_and_what_its_owner_reads(home: Path
 
 
 def test_what_is_allowed_exits_0(scanned: Path) -> None:
-    ended = review(scanned, pod())
+    volume = {"name": "w", "persistentVolumeClaim": {"claimName": "my-nb-workspace"}}
+    homely = pod()
+    homely["spec"]["volumes"] = [volume]
+    ended = review(scanned, homely)
     assert (ended.code, ended.err) == (0, "")
     assert "Pod team-a/my-nb: ALLOWED - it would be admitted" in ended.out
+
+
+def test_a_home_that_does_not_survive_is_warned_of(scanned: Path) -> None:
+    ended = review(scanned, pod())
+    assert (ended.code, ended.err) == (0, "")
+    assert "Pod team-a/my-nb: WARNED" in ended.out
+    assert "warning: no workspace volume" in ended.out
 
 
 def test_one_denial_among_many_exits_1(scanned: Path) -> None:
     ended = review(scanned, pod(), pod("other", "nginx:1.25"), pod("third"))
     assert ended.code == 1
     assert re.findall(r"^Pod team-a/\S+: ([A-Z]+)", ended.out, re.MULTILINE) == [
-        "ALLOWED",
+        "WARNED",
         "DENIED",
-        "ALLOWED",
+        "WARNED",
     ]
 
 
@@ -167,7 +177,7 @@ def test_all_recorded_reviews_at_once_are_reviewed_in_order(scanned: Path) -> No
 
 @pytest.mark.parametrize(
     ("mode", "decision", "code"),
-    [("warn", "warned", 0), ("audit", "allowed", 0), ("deny", "denied", 1), ("Warn", "denied", 1)],
+    [("warn", "warned", 0), ("audit", "warned", 0), ("deny", "denied", 1), ("Warn", "denied", 1)],
 )
 @pytest.mark.parametrize("first", [True, False])
 def test_a_namespace_among_the_documents_caps_its_own_pods(

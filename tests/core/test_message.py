@@ -113,7 +113,8 @@ def test_every_rule_is_named_however_many_containers_break_it() -> None:
         "pod-home",
         "pod-digest",
     }
-    assert decision.message.startswith("202 violations: [stale] 1x; [port-8888] 1x; ")
+    assert decision.message.startswith("image ghcr.io/kubeflow/")
+    assert ", and so on: 202 violations: [stale] 1x; [port-8888] 1x; " in decision.message
     assert "[reference] 190x" in decision.message
     assert len(decision.message.encode()) <= 1024
 

@@ -33,7 +33,22 @@ def test_without_one_there_is_none(query: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "10", "-1s", "+1s", "1e3s", "1h", "infs", "nan", "1.s", ".5s", "10s ", "999999s", "1s1"],
+    [
+        "",
+        "10",
+        "-1s",
+        "+1s",
+        "1e3s",
+        "1d",
+        "infs",
+        "nan",
+        "1.s",
+        ".5s",
+        "10s ",
+        "999999s",
+        "1s1",
+        "s",
+    ],
 )
 def test_what_is_no_duration_is_refused_with_the_cure(value: str) -> None:
     with pytest.raises(ValueError, match='like "10s"'):

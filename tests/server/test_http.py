@@ -100,12 +100,13 @@ def test_a_wrong_type_deep_inside_is_400_with_its_path(server: RunningServer) ->
 
 
 @pytest.mark.parametrize("path", ["/mutate", "/validate"])
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"])
 def test_a_wrong_method_is_405_and_names_the_right_one(
     server: RunningServer, method: str, path: str
 ) -> None:
     response = server.client.request(method, path)
-    assert status(response)[0] == 405
+    assert response.status_code == 405
+    assert method == "HEAD" or status(response)[0] == 405
     assert "POST" in response.headers["allow"]
 
 

@@ -233,6 +233,15 @@ def test_with_a_client_ca_only_its_clients_are_decided_for(home: Path, authority
         known = client_context(server, client_leaf(clients), home)
         with server.new_client(known) as client:
             assert client.post("/validate", json=recorded("create-pods")).status_code == 200
+        # a Secret written anew without the client CA opens no door
+        (folder / "client-ca.crt").unlink()
+        server.eventually(
+            lambda: "client-ca.crt" in condition(server, "Certificate")["message"], SECONDS, "it"
+        )
+        assert server.client.post("/validate", json=recorded("create-pods")).status_code == 401
+        write(folder, new_leaf(authority))
+        with server.new_client(known) as client:
+            assert client.post("/validate", json=recorded("create-pods")).status_code == 200
         stranger = client_context(server, client_leaf(authority), home)
         with server.new_client(stranger) as client, pytest.raises(httpx.TransportError):
             client.post("/validate", json=recorded("create-pods"))

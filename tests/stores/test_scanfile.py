@@ -29,7 +29,7 @@ def test_every_fault_of_every_document_is_told_with_its_place() -> None:
     other = scan_document("team/other:1")
     found = read_scans(as_json(scan_document(), wrong, other, policy_document()), "a.json")
     assert [scan.reference for scan in found.scans] == [IMAGE, "docker.io/team/other:1"]
-    assert (found.unreadable, found.foreign) == (1, 1)
+    assert (found.unreadable, found.foreign) == (2, 1)
     assert [(p.path, p.document, p.field) for p in found.problems] == [
         ("a.json", 2, "status.digest"),
         ("a.json", 2, "status.verdict"),

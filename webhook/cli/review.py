@@ -17,7 +17,7 @@ from webhook.cli.inputs import Source, read_source
 from webhook.cli.output import Format, emit, output_option
 from webhook.cli.state import policy_option, read_state, scans_option
 from webhook.core.actions import Action
-from webhook.core.decision import Decision, Snapshot, mutate, validate
+from webhook.core.decision import Decision, Snapshot, Word, mutate, validate
 from webhook.core.manifest import KINDS, namespace_mode, request_for
 from webhook.core.patch import apply_patch
 from webhook.core.reading import Malformed
@@ -40,7 +40,13 @@ class Reviewed:
         """The decision as people say it."""
         if self.validated.subject is None:
             return "not a notebook"
-        return self.validated.word
+        return self.decision
+
+    @property
+    def decision(self) -> Word:
+        """The decision on what comes out in the end, with the warnings on the way."""
+        warned = self.validated.word == "allowed" and self.mutated.word == "warned"
+        return "warned" if warned else self.validated.word
 
 
 @click.command()
@@ -143,6 +149,16 @@ def _in_manifest(source: Source, problem: str) -> str:
     return problem.removeprefix("request.object.").removeprefix("request.object ")
 
 
+def _image_data(decision: Decision) -> dict[str, str | None]:
+    use = decision.use
+    found = use.finding if use else None
+    return {
+        "image": use.container.image if use else None,
+        "digest": found.digest if found else None,
+        "scan": found.scan.name if found and found.scan else None,
+    }
+
+
 def _data(one: Reviewed) -> dict[str, Any]:
     decision = one.validated
     return {
@@ -151,8 +167,9 @@ def _data(one: Reviewed) -> dict[str, Any]:
         "namespace": one.request.namespace,
         "name": one.request.name,
         "notebook": decision.subject.notebook if decision.subject else None,
-        "decision": decision.word,
+        "decision": one.decision,
         "message": decision.message,
+        **_image_data(decision),
         "violations": [
             {
                 "requirement": v.rule,

@@ -89,7 +89,7 @@ def _data(scan: Scan) -> dict[str, Any]:
 
 def _print(out: Console, scans: Sequence[Scan], now: float) -> None:
     if not scans:
-        out.print("no results; `nbgate scan IMAGE --save DIR` makes them")
+        out.print("no results; nbgate scans import FILE brings some")
         return
     table = new_table("NAME", "IMAGE", "VERDICT", "SERVING", "AGE", "DIGEST")
     for scan in scans:

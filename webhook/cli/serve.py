@@ -14,6 +14,7 @@ import structlog
 
 from certs.directory import load
 from certs.errors import CertificateError
+from certs.layout import AUTHORITY_CERTIFICATE
 from certs.selfsigned import Kept, ensure
 from webhook import __version__
 from webhook.cli.exits import BadInput, CouldNot
@@ -200,11 +201,12 @@ def _run(settings: Settings) -> None:
 
 def _announce(urls: list[str], settings: Settings) -> None:
     """Say what the server listens on, where its state is, and what to try next."""
-    port = urls[0].rpartition(":")[2]
+    port, program = urls[0].rpartition(":")[2], sys.argv[0]
+    authority = settings.certificates / AUTHORITY_CERTIFICATE
     next_steps = [
-        f"curl --cacert {settings.certificates / 'ca.crt'} https://localhost:{port}/readyz",
-        "nbgate review docs/examples/notebook.yaml",
-        "nbgate scans import docs/examples/scans.yaml",
+        f"curl --cacert {authority if authority.exists() else 'CA'} https://localhost:{port}/readyz",
+        f"{program} review docs/examples/notebook.yaml",
+        f"{program} scans import docs/examples/scans.yaml",
     ]
     if not sys.stderr.isatty():
         places = settings.places()

@@ -30,7 +30,7 @@ def recorded(decision: Decision, level: Level) -> bool:
 
 
 def identity(request: Request, decision: Decision) -> tuple[object, ...]:
-    """Give what two refusals share that are the same refusal, tried again."""
+    """Give what two refusals, or two warnings, share that are the same one, tried again."""
     subject = decision.subject
     return (
         request.operation,
@@ -41,6 +41,7 @@ def identity(request: Request, decision: Decision) -> tuple[object, ...]:
         request.dry_run,
         decision.mode,
         decision.message,
+        decision.warnings,
     )
 
 

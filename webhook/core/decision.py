@@ -280,17 +280,11 @@ def answer(decision: Decision, snapshot: Snapshot) -> Answer:
     return Answer(
         allowed=not denied,
         message=decision.message,
-        causes=[
-            Cause(reason=v.rule, message=cut(v.message, 200), field=v.field)
-            for v in denied[:_CAUSES_LIMIT]
-        ],
+        causes=[Cause(reason=v.rule, message=cut(v.message, 200), field=v.field) for v in denied],
         warnings=decision.warnings,
         annotations=_annotations(decision, snapshot) if decision.subject else {},
         patch=decision.patch,
     )
-
-
-_CAUSES_LIMIT = 50  # more containers than any notebook has; bounds an answer to some KiB
 
 
 def _annotations(decision: Decision, snapshot: Snapshot) -> dict[str, str]:

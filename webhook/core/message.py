@@ -71,7 +71,8 @@ def _only_ids(violations: Sequence[Violation], room: int) -> str:
     for violation in violations:
         counts[violation.rule] = counts.get(violation.rule, 0) + 1
     listed = "; ".join(f"[{rule}] {count}x" for rule, count in counts.items())
-    return cut(f"{len(violations)} violations: {listed}", room)
+    opening = _opening([violations[0]])
+    return cut(f"{opening}, and so on: {len(violations)} violations: {listed}", room)
 
 
 def warning(violation: Violation) -> str:

@@ -15,8 +15,8 @@ def create_app(services: Services) -> Flask:
     app.add_url_rule("/readyz", "readyz", lambda: _readyz(services))
     app.add_url_rule("/metrics", "metrics", lambda: _metrics(services))
     # known here for their wrong methods; POST is answered before
-    app.add_url_rule("/mutate", "mutate", methods=["POST"])
-    app.add_url_rule("/validate", "validate", methods=["POST"])
+    for path in ("/mutate", "/validate"):
+        app.add_url_rule(path, path[1:], methods=["POST"], provide_automatic_options=False)
     app.register_error_handler(HTTPException, _http_error)
     app.wsgi_app = AdmissionEndpoints(services, app.wsgi_app)  # type: ignore[method-assign]  # Flask's way for middleware
     return app

@@ -6,8 +6,10 @@ import re
 # there; half is kept back, for the answer's way too.
 KEPT_BACK_SECONDS = 0.5
 _TIMEOUT = re.compile(r"(?:^|&)timeout=([^&]*)")
-_DURATION = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,9})?)(ms|s|m)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
+# Go's time.Duration, as far as whole timeouts go: "10s", "1m30s"
+_DURATION = re.compile(r"(?:[0-9]{1,5}(?:\.[0-9]{1,9})?(?:h|ms|m|s)){1,4}")
+_PART = re.compile(r"([0-9.]+)(h|ms|m|s)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def parse_timeout(query: str) -> float | None:
@@ -15,10 +17,9 @@ def parse_timeout(query: str) -> float | None:
     named = _TIMEOUT.search(query)
     if named is None:
         return None
-    found = _DURATION.fullmatch(named[1])
-    if found is None:
+    if not _DURATION.fullmatch(named[1]):
         raise ValueError('timeout must be a duration like "10s"')
-    return float(found[1]) * _UNITS[found[2]]
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(named[1]))
 
 
 def is_late(timeout: float | None, waited: float) -> bool:

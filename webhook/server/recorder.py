@@ -69,7 +69,7 @@ class Recorder:
         """
         if not recorded(decision, self._level):
             return
-        key = _key(review, decision) if decision.denied else None
+        key = _key(review, decision, endpoint) if _repeats(decision) else None
         for channel in self._channels:
             suppressed = channel.suppression.admit(key, self._clock()) if key is not None else 0
             if suppressed is None:
@@ -84,7 +84,7 @@ class Recorder:
                 suppressed=suppressed,
             )
             try:
-                channel.sink.append(record, durable=key is not None)
+                channel.sink.append(record, durable=bool(decision.denied))
             except AuditError as error:
                 if key is not None:
                     channel.suppression.restore(key, suppressed)
@@ -99,6 +99,15 @@ class Recorder:
         return self._channels[0].suppression.outstanding() if self._channels else 0
 
 
-def _key(review: Request, decision: Decision) -> bytes:
+def _repeats(decision: Decision) -> bool:
+    """Tell whether a decision comes again and again: a StatefulSet's retries bring its warnings too.
+
+    The use of an exemption is recorded each time.
+    """
+    return decision.word != "allowed" and not decision.exemptions
+
+
+def _key(review: Request, decision: Decision, endpoint: str) -> bytes:
     """Shorten what identifies a refusal: whoever sends requests chooses how long its parts are."""
-    return hashlib.blake2b(repr(identity(review, decision)).encode(), digest_size=16).digest()
+    parts = (endpoint, *identity(review, decision))
+    return hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()

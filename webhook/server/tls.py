@@ -5,12 +5,14 @@ gunicorn builds a context for each connection, and a half-swapped pair would fai
 """
 
 import ssl
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from certs.context import server_context
 from certs.directory import ServingPair, load, version
 from certs.errors import CertificateError
+from certs.layout import CLIENT_AUTHORITIES
 
 
 class ServerTLS:
@@ -50,13 +52,23 @@ class ServerTLS:
             return False
         try:
             pair = load(self._directory, now=datetime.now(UTC))
+            problem = self._unguarded(pair)
+            if problem:
+                pair = replace(pair, client_authorities=self.pair.client_authorities)
             context = _context(pair)
         except CertificateError as error:
             self.problem = str(error)
             return False
         changed = pair.certificate_pem != self.pair.certificate_pem
-        self.pair, self.context, self.problem = pair, context, ""
+        self.pair, self.context, self.problem = pair, context, problem
         return changed
+
+    def _unguarded(self, pair: ServingPair) -> str:
+        """Say when the client CAs are gone: a Secret written without them must not open the door."""
+        if pair.client_authorities or not self.pair.client_authorities:
+            return ""
+        path = self._directory / CLIENT_AUTHORITIES
+        return f"{path}: is gone; its clients are required until a restart without it"
 
 
 def _context(pair: ServingPair) -> ssl.SSLContext:

@@ -32,7 +32,7 @@ class FileScans:
         scans: the readable documents, compact, in the file's order.
         problems: what is wrong with the others.
         unreadable: how many of the others are no readable ImageScan; a file that cannot be read at all counts as one.
-        foreign: how many of the others are of another kind.
+        foreign: how many of those are of another kind.
     """
 
     scans: tuple[Scan, ...] = ()
@@ -70,7 +70,7 @@ def read_scans(data: bytes, path: Path | str) -> FileScans:
             rejects.append(piece)
     foreign = sum(reject.foreign for reject in rejects)
     problems = _problems(rejects, path)
-    return FileScans(tuple(scans), problems, len(rejects) - foreign, foreign)
+    return FileScans(tuple(scans), problems, len(rejects), foreign)
 
 
 def _problems(rejects: list[Reject], path: Path | str) -> tuple[Problem, ...]:

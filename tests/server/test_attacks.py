@@ -1,0 +1,458 @@
+"""A running server under attack: what one client does, on purpose or by a bad day, delays and harms no other.
+
+Failed when they were written, and are for the lead to turn green:
+
+- test_one_request_never_becomes_two[zeros before the length]
+- test_a_body_in_one_byte_records_delays_nobody
+- test_clients_that_do_not_read_their_answers_delay_nobody
+- test_idle_connections_make_room_for_a_new_client
+- test_bodies_that_were_only_announced_turn_nobody_away
+- test_a_refused_client_that_goes_on_sending_is_closed_in_time_and_counted_once
+- test_a_body_of_very_many_values_costs_little (all four)
+- test_a_full_pipe_at_standard_output_holds_up_nobody
+- test_a_server_without_descriptors_says_so_now_and_then
+- test_hang_up_loses_nothing_that_was_good (both)
+- test_a_worker_is_replaced_even_while_the_certificate_is_broken
+- test_no_signal_starts_another_process
+"""
+
+import contextlib
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.server.documents import policy, put
+from tests.server.running import RunningServer, recorded
+from webhook.server.connection import LINGER_SECONDS
+from webhook.server.requestbuffer import MAX_BODY
+from webhook.server.serving import _MAX_CONNECTIONS
+
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+# Long enough that a busy machine of two cores passes, and far below what a webhook may take.
+AT_ONCE = 1.0
+
+
+def head(length: int | str, path: str = "/validate") -> bytes:
+    """The head of a review's request."""
+    fields = f"Host: x\r\nContent-Type: application/json\r\nContent-Length: {length}"
+    return f"POST {path} HTTP/1.1\r\n{fields}\r\n\r\n".encode()
+
+
+def review(body: bytes, path: str = "/validate") -> bytes:
+    """A whole request."""
+    return head(len(body), path) + body
+
+
+@contextlib.contextmanager
+def shaken(
+    server: RunningServer, count: int = 1, *, window: int = 0
+) -> Iterator[list[ssl.SSLSocket]]:
+    """Connections after their handshake; `window` is their receive buffer's size."""
+    context = ssl.create_default_context(cafile=str(server.authority))
+    with contextlib.ExitStack() as stack:
+        wires = []
+        for _ in range(count):
+            raw = socket.socket()
+            if window:
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+            raw.settimeout(10)
+            raw.connect(("127.0.0.1", server.port))
+            wires.append(context.wrap_socket(raw, server_hostname="localhost"))
+            stack.callback(wires[-1].close)
+        yield wires
+
+
+def all_answers(wire: ssl.SSLSocket, seconds: float) -> tuple[list[bytes], bool]:
+    """The status lines that come within that time, and whether the server ended the connection."""
+    got, deadline = b"", time.monotonic() + seconds
+    ended = False
+    while not ended and time.monotonic() < deadline:
+        wire.settimeout(max(deadline - time.monotonic(), 0.01))
+        try:
+            data = wire.recv(65536)
+        except TimeoutError:
+            break
+        except OSError:
+            data = b""
+        got += data
+        ended = not data
+    return [part.partition(b"\r\n")[0] for part in got.split(b"HTTP/1.")[1:]], ended
+
+
+def seconds_to_answer(server: RunningServer, path: str = "/livez", patience: float = 12) -> float:
+    """How long a new client waits for an answer; `patience` where it gets none."""
+    started = time.monotonic()
+    with contextlib.suppress(httpx.TransportError), server.new_client() as client:
+        client.get(path, timeout=patience)
+    return time.monotonic() - started
+
+
+def worker_of(server: RunningServer) -> int:
+    return children(server.pid)[0]
+
+
+def children(pid: int) -> list[int]:
+    try:
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_megabytes(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def counted(server: RunningServer, metric: str) -> float:
+    """The sum of a metric's samples."""
+    lines = server.fresh_get("/metrics").text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(metric))
+
+
+def log_is_json(server: RunningServer) -> bool:
+    return all(line.startswith("{") and json.loads(line) for line in server.log)
+
+
+# -- where one request ends ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param(b"Content-Length: %019d", id="zeros before the length"),
+        pytest.param(b"Content-Length: %05000d", id="thousands of zeros before the length"),
+        pytest.param(b"Content-Length: %d\r\nContent-Length: %d", id="two lengths"),
+        pytest.param(b"Content-Length: 0\r\nContent-Length: %d", id="two lengths that differ"),
+        pytest.param(b"Content-Length : %d", id="a blank before the colon"),
+        pytest.param(b"Content-Length: +%d", id="a sign"),
+        pytest.param(b"Content-Length: %d, %d", id="a list"),
+        pytest.param(b"Content-Length: \xb2%d", id="a digit that is none"),
+        pytest.param(b"Content-Length: %d\0", id="NUL"),
+        pytest.param(b"X: a\rContent-Length: %d", id="a bare CR"),
+        pytest.param(b"X: a\nContent-Length: %d", id="a bare LF"),
+        pytest.param(b"X: a\r\n Content-Length: %d", id="folded"),
+        pytest.param(b"Content-Length:\r\n %d", id="a folded length"),
+        pytest.param(b"Content-Length: %d\r\nTransfer-Encoding: chunked", id="chunked too"),
+        pytest.param(b"Content-Length: %d\r\nTransfer-Encoding: xchunked", id="another coding"),
+        pytest.param(b"Content-Length: %d\r\nTransfer-Encoding : chunked", id="blank and coding"),
+        pytest.param(b"Content-Length: %d\r\nTransfer-Encoding: identity", id="identity"),
+        pytest.param(b"Transfer-Encoding: chunked", id="chunked"),
+    ],
+)
+def test_one_request_never_becomes_two(server: RunningServer, fields: bytes) -> None:
+    """Else whoever writes a body writes requests: smuggling."""
+    inner = LIVEZ
+    said = fields.replace(b"%d", str(len(inner)).encode())
+    said = said % len(inner) if b"%" in said else said
+    request = b"POST /validate HTTP/1.1\r\nHost: x\r\n" + said + b"\r\n\r\n" + inner
+    with shaken(server) as (wire,):
+        wire.sendall(request)
+        answers, _ = all_answers(wire, 0.4)
+        assert len(answers) == 1, answers
+        assert answers[0].split()[1].startswith(b"4")
+
+
+# -- time, and threads -----------------------------------------------------------------------------
+
+
+def test_a_body_in_one_byte_records_delays_nobody(server: RunningServer) -> None:
+    """Encrypted beforehand, so that they come faster than they are read."""
+    context = ssl.create_default_context(cafile=str(server.authority))
+    inward, outward = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(inward, outward, server_hostname="localhost")
+    with socket.create_connection(("127.0.0.1", server.port), 10) as raw:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                raw.sendall(outward.read())
+                inward.write(raw.recv(65536))
+        tls.write(head(MAX_BODY))
+        for _ in range(700_000):
+            tls.write(b" ")
+        wire = memoryview(outward.read())
+        raw.setblocking(False)
+        worst = 0.0
+        deadline = time.monotonic() + 6
+        while wire and time.monotonic() < deadline:
+            with contextlib.suppress(BlockingIOError, ConnectionError):
+                wire = wire[raw.send(wire[: 4 << 20]) :]
+            if len(wire) < 15_000_000:
+                worst = max(worst, seconds_to_answer(server))
+    assert worst < AT_ONCE
+
+
+def test_clients_that_do_not_read_their_answers_delay_nobody(home: Path) -> None:
+    """Each asks for a patch of megabytes: many times the server's threads."""
+    document = recorded("create-pods")
+    many = [{"name": "NB_PREFIX", "value": "x"}] * 20
+    many += [{"name": f"V{n}", "value": "v" * 1000} for n in range(4000)]
+    document["request"]["object"]["spec"]["containers"][0]["env"] = many
+    request = review(json.dumps(document).encode(), "/mutate")
+    with RunningServer(home) as server, shaken(server, 12, window=4096) as wires:
+        for wire in wires:
+            wire.sendall(request)
+        time.sleep(1.5)
+        assert max(seconds_to_answer(server) for _ in range(6)) < AT_ONCE
+
+
+def test_idle_connections_make_room_for_a_new_client(home: Path) -> None:
+    """Whoever may connect could else keep the API server out with one small request in two minutes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    try:
+        with RunningServer(home) as server, shaken(server, _MAX_CONNECTIONS) as wires:
+            for wire in wires:
+                with contextlib.suppress(OSError):
+                    wire.sendall(LIVEZ)
+                    wire.recv(1000)
+            assert seconds_to_answer(server, patience=4) < AT_ONCE
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+def test_bodies_that_were_only_announced_turn_nobody_away(home: Path) -> None:
+    lengths = [MAX_BODY] * 9 + [1024 * 1024 - 500]
+    with RunningServer(home) as server, shaken(server, len(lengths)) as wires:
+        for wire, length in zip(wires, lengths, strict=True):
+            wire.sendall(head(length) + b"{")
+        time.sleep(0.5)
+        assert server.client.post("/validate", json=recorded("create-pods")).status_code == 200
+
+
+def test_a_refused_client_that_goes_on_sending_is_closed_in_time_and_counted_once(
+    home: Path,
+) -> None:
+    body = b" " * (MAX_BODY - 1)
+    with RunningServer(home) as server, shaken(server, 10) as wires:
+        for wire in wires[:9]:
+            wire.sendall(head(MAX_BODY) + body)
+        last = wires[9]
+        with contextlib.suppress(OSError):
+            last.sendall(head(MAX_BODY) + body)
+        answers, _ = all_answers(last, 1)
+        assert answers == [b"1 503 Service Unavailable"]
+        started = time.monotonic()
+        with socket.socket(fileno=os.dup(last.fileno())) as raw, contextlib.suppress(OSError):
+            raw.setblocking(True)
+            while time.monotonic() - started < LINGER_SECONDS + 2:
+                raw.sendall(b"x")
+                time.sleep(0.1)
+        assert time.monotonic() - started < LINGER_SECONDS + 1.5
+        assert counted(server, "nbgate_overload_total") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "unit"),
+    [
+        pytest.param(("spec", "containers", 0, "env"), b"{}", id="variables"),
+        pytest.param(("spec", "containers", 0, "volumeMounts"), b"{}", id="mounts"),
+        pytest.param(("spec", "volumes"), b"{}", id="volumes"),
+        pytest.param(("status",), b"[" * 240 + b"]" * 240, id="lists in lists"),
+    ],
+)
+def test_a_body_of_very_many_values_costs_little(
+    home: Path, place: tuple[str | int, ...], unit: bytes
+) -> None:
+    """One of 7 MiB took 3 s of processor time and 600 MB: more than the pod's limit."""
+    document = recorded("create-pods")
+    spot: Any = document["request"]["object"]
+    for step in place[:-1]:
+        spot = spot[step]
+    spot[place[-1]] = "HERE"
+    start, _, end = json.dumps(document).encode().partition(b'"HERE"')
+    count = (MAX_BODY - len(start) - len(end)) // (len(unit) + 1)
+    body = start + b"[" + b",".join([unit] * count) + b"]" + end
+    with RunningServer(home) as server:
+        pid = worker_of(server)
+        before = processor_seconds(pid)
+        headers = {"Content-Type": "application/json"}
+        answered = server.client.post("/mutate", content=body, headers=headers)
+        assert answered.status_code in (200, 400, 413)
+        assert processor_seconds(pid) - before < 1
+        assert peak_megabytes(pid) < 256
+
+
+# -- what the machine runs out of ------------------------------------------------------------------
+
+
+def test_a_full_pipe_at_standard_output_holds_up_nobody(home: Path) -> None:
+    """Records beyond PIPE_BUF, as users of many groups get, once blocked in the middle, and all threads behind them."""
+    document = recorded("create-pods")
+    document["request"]["userInfo"]["groups"] = ["g" * 500] * 32
+    os.mkfifo(home / "stdout")
+    reader = os.open(home / "stdout", os.O_RDONLY | os.O_NONBLOCK)
+    waits = []
+    try:
+        with RunningServer(home) as server:
+            with shaken(server, 12) as wires:
+                for number, wire in enumerate(wires):
+                    document["request"]["namespace"] = f"team-{number}"
+                    wire.sendall(review(json.dumps(document).encode()))
+                time.sleep(1.5)
+                waits = [seconds_to_answer(server, patience=3) for _ in range(3)]
+            os.close(reader)
+            reader = -1
+    finally:
+        if reader >= 0:
+            os.close(reader)
+    assert max(waits) < AT_ONCE
+
+
+def test_a_server_without_descriptors_says_so_now_and_then(home: Path) -> None:
+    """And it serves whoever is connected; later it takes in who waited."""
+    with RunningServer(home) as server, contextlib.ExitStack() as stack:
+        pid = worker_of(server)
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (32, limits[1]))
+        lines = len(server.log)
+        for _ in range(40):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 5))
+        time.sleep(1)
+        assert server.client.get("/livez").status_code == 200
+        said = [line for line in server.log[lines:] if "cannot accept" in line]
+        stack.close()
+        assert seconds_to_answer(server) < AT_ONCE
+        assert worker_of(server) == pid
+        assert 1 <= len(said) <= 5
+
+
+def reset(wire: socket.socket) -> None:
+    """Close with RST rather than FIN."""
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wire.close()
+
+
+def half_shaken(wire: socket.socket, server: RunningServer, *, answer: bool) -> None:
+    context = ssl.create_default_context(cafile=str(server.authority))
+    inward, outward = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(inward, outward, server_hostname="localhost").do_handshake()
+    wire.sendall(outward.read())
+    if answer:
+        wire.recv(65536)
+
+
+def test_no_way_to_break_off_leaves_anything_behind(home: Path) -> None:
+    whole = review(json.dumps(recorded("create-pods")).encode())
+    sent = [
+        b"",
+        LIVEZ[:9],
+        LIVEZ,
+        whole[:300],
+        whole,
+        whole * 3,
+        whole + whole[:80],
+        b"BAD\r\n\r\n",
+    ]
+    raw_sent = [b"", b"\x16\x03\x01\x02", b"\x80" * 300, LIVEZ]
+    ends: list[Callable[[socket.socket], None]] = [reset, lambda wire: wire.close()]
+    with RunningServer(home) as server:
+        pid = worker_of(server)
+        server.review("validate", recorded("create-pods"))
+        before = len(os.listdir(f"/proc/{pid}/fd"))
+        for _ in range(6):
+            for end in ends:
+                for data in raw_sent:
+                    raw = socket.create_connection(("127.0.0.1", server.port), 5)
+                    raw.sendall(data)
+                    end(raw)
+                for answer in (False, True):
+                    raw = socket.create_connection(("127.0.0.1", server.port), 5)
+                    half_shaken(raw, server, answer=answer)
+                    end(raw)
+                for data in sent:
+                    with shaken(server) as (wire,):
+                        wire.sendall(data)
+                        end(wire)
+        server.eventually(
+            lambda: len(os.listdir(f"/proc/{pid}/fd")) <= before, 8, "all descriptors to be closed"
+        )
+        assert worker_of(server) == pid
+        assert seconds_to_answer(server) < AT_ONCE
+        assert not [line for line in server.log if "error" in json.loads(line)["level"]]
+
+
+# -- signals ---------------------------------------------------------------------------------------
+
+
+def certificates_of_its_own(home: Path) -> Path:
+    """A folder as a Secret mounts it, with a pair that some server issued for itself."""
+    with RunningServer(home):
+        folder = home / "tls"
+        shutil.copytree(home / "certs", folder)
+    return folder
+
+
+def still_serves(server: RunningServer) -> bool:
+    """Whether it decides, some seconds from now."""
+    deadline = time.monotonic() + 2.5
+    while time.monotonic() < deadline and server._process.poll() is None:
+        time.sleep(0.1)
+    if server._process.poll() is not None:
+        return False
+    with server.new_client() as client:
+        return client.post("/validate", json=recorded("create-pods")).status_code == 200
+
+
+@pytest.mark.parametrize("broken", ["tls.crt", "policy.yaml"])
+def test_hang_up_loses_nothing_that_was_good(home: Path, broken: str) -> None:
+    folder = certificates_of_its_own(home)
+    put(home / "policy.yaml", policy())
+    with RunningServer(home, "--tls", str(folder)) as server:
+        put((folder if broken == "tls.crt" else home) / broken, "spec: [")
+        server.eventually(
+            lambda: any("cannot be read" in line for line in server.log), 5, "the fault to be told"
+        )
+        server.signal(signal.SIGHUP)
+        assert still_serves(server)
+        assert log_is_json(server)
+
+
+def test_a_worker_is_replaced_even_while_the_certificate_is_broken(home: Path) -> None:
+    folder = certificates_of_its_own(home)
+    with RunningServer(home, "--tls", str(folder)) as server:
+        (folder / "tls.crt").write_text("broken")
+        server.eventually(
+            lambda: any("cannot be read" in line for line in server.log), 5, "the fault to be told"
+        )
+        os.kill(worker_of(server), signal.SIGKILL)
+        assert still_serves(server)
+        assert log_is_json(server)
+
+
+def test_no_signal_starts_another_process(home: Path) -> None:
+    """Metrics of one process are not shared, and a second arbiter would outlive the first."""
+    with RunningServer(home) as server:
+        worker = worker_of(server)
+        try:
+            for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGWINCH):
+                server.signal(number)
+            assert still_serves(server)
+            found = children(server.pid)
+        finally:
+            for pid in children(server.pid):
+                if pid != worker:
+                    os.kill(pid, signal.SIGTERM)
+        assert found == [worker]
