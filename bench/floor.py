@@ -6,12 +6,14 @@ A bare WSGI function decodes the review and answers a constant, over TLS with th
 
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 from flask import Flask
 
+from certs.directory import load
 from webhook.server.serving import Edge, Listening, Server
 from webhook.server.tls import ServerTLS
 
@@ -49,10 +51,11 @@ class _Stock(Server):
 
 
 def _serve(worker: str, address: str, directory: Path, threads: int) -> None:
+    pair = load(directory, now=datetime.now(UTC))
+
     def build() -> Edge:
-        return Edge(
-            app=_Bare("floor"), tls=ServerTLS(directory), grace=0.0, overloaded=lambda: None
-        )
+        tls = ServerTLS(directory, pair)
+        return Edge(app=_Bare("floor"), tls=tls, grace=0.0, overloaded=lambda: None)
 
     host, _, port = address.partition(":")
     listening = Listening(host=host, port=int(port), workers=1, threads=threads, grace=0)

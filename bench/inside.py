@@ -5,6 +5,7 @@ counts the index's bytes.
 `read` is the floor: every file's bytes through orjson, kept by nobody.
 """
 
+import gc
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +27,9 @@ def _load(folder: Path) -> tuple[dict[str, Any], Snapshot]:
     started = time.perf_counter()
     policy = PolicyFile(folder / "none.yaml", required=False)
     store = FileStore(ScanFolder(folder, required=True), policy, clock=time.monotonic)
+    gc.disable()  # as `nbgate serve` does for its first look
     store.refresh()
+    gc.enable()
     seconds = time.perf_counter() - started
     if store.synced_at is None or store.problems:
         raise SystemExit(f"{folder} was not read: {store.problems[:3]}")

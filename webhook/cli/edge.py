@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from certs.directory import ServingPair
 from certs.errors import CertificateError
 from certs.lifetime import renewal_due
 from certs.selfsigned import Kept, ensure
@@ -45,10 +46,10 @@ def open_audit_log(settings: Settings) -> None:
         raise CouldNot(f"--audit-log: {error}") from error
 
 
-def build_edge(settings: Settings) -> Edge:
+def build_edge(settings: Settings, first: ServingPair) -> Edge:
     """Make the parts, read everything for the first time, and start the watch."""
     metrics = Metrics(multiprocess=settings.workers > 1)
-    tls = ServerTLS(settings.certificates)
+    tls = ServerTLS(settings.certificates, first)
     scans = ScanFolder(settings.scans, required=True)
     policy = PolicyFile(settings.policy, required=settings.policy_required)
     store = FileStore(scans, policy, clock=time.monotonic)

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import structlog
 
-from certs.directory import load
+from certs.directory import ServingPair, load
 from certs.errors import CertificateError
 from certs.layout import AUTHORITY_CERTIFICATE
 from certs.selfsigned import Kept, ensure
@@ -122,9 +122,9 @@ def command(
         grace=grace,
     )
     read_policy_of(policy)
-    _check_certificates(settings)
+    pair = _first_pair(settings)
     with _metrics_folder(shared=workers > 1):
-        _run(settings)
+        _run(settings, pair)
 
 
 @contextmanager
@@ -161,7 +161,7 @@ def _audit_log(named: str | None) -> Path | None:
     return Path(named) if named else home().audit_log
 
 
-def _check_certificates(settings: Settings) -> None:
+def _first_pair(settings: Settings) -> ServingPair:
     """Issue what is missing and load what is there now, so that a fault ends the command and not a worker."""
     now = datetime.now(UTC)
     try:
@@ -169,12 +169,12 @@ def _check_certificates(settings: Settings) -> None:
             outcome = ensure(settings.certificates, settings.hosts, now=now)
             if not isinstance(outcome, Kept):
                 _log.info("issued a certificate", reason=outcome.reason)
-        load(settings.certificates, now=now)
+        return load(settings.certificates, now=now)
     except CertificateError as error:
         raise BadInput(f"--tls: {error}") from error
 
 
-def _run(settings: Settings) -> None:
+def _run(settings: Settings, pair: ServingPair) -> None:
     from webhook.cli.edge import build_edge, open_audit_log  # noqa: PLC0415 - see PROMETHEUS_MULTIPROC_DIR
     from webhook.server.serving import Listening, Server  # noqa: PLC0415 - see PROMETHEUS_MULTIPROC_DIR
 
@@ -186,7 +186,9 @@ def _run(settings: Settings) -> None:
         threads=settings.threads,
         grace=settings.grace,
     )
-    server = Server(listening, lambda: build_edge(settings), lambda urls: _announce(urls, settings))
+    server = Server(
+        listening, lambda: build_edge(settings, pair), lambda urls: _announce(urls, settings)
+    )
     owner = os.getpid()
     try:
         server.run()

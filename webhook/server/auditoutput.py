@@ -62,7 +62,8 @@ class StandardOutput:
         data = b"\n" + line if self._torn else line
         while data:
             self._await_room(descriptor)
-            data = data[os.write(descriptor, data) :]
+            # a pipe that is writable has room for so much: more could block in the middle, and every thread behind
+            data = data[os.write(descriptor, data[: select.PIPE_BUF]) :]
             self._torn = bool(data)
 
     def _await_room(self, descriptor: int) -> None:

@@ -16,13 +16,17 @@ WRITE_SECONDS = 5.0
 IDLE_SECONDS = 150.0
 LINGER_SECONDS = 2.0
 _CHUNK = 256 * 1024
+# Reads in one turn: a client may send each byte in a TLS record of its own, and others wait meanwhile.
+_READS = 64
 
 
 class Wait(Enum):
     """What a connection waits for."""
 
     READ = "bytes from the client"
-    WRITE = "room to send the handshake"
+    WRITE = "room to send"
+    AGAIN = "its next turn: there is more to read, and others wait too"
+    SENT = "nothing: its answer is on the way"
     WHOLE = "nothing: a whole request is there"
     GONE = "nothing: it is closed or broken"
 
@@ -33,7 +37,9 @@ class Connection:
     Attributes:
         deadline: when to close it, in monotonic seconds.
         watched: the events that the poller watches it for; 0 while a thread has it.
-        reserved: bytes of body that are held, or will be, for its present request.
+        busy: a thread has its request; then nothing else touches it.
+        keeps: whether it may carry another request after its present answer.
+        reserved: bytes that are counted for it, of its present request or of an answer that it does not take.
         verified: the client showed a certificate of the configured client CA.
     """
 
@@ -47,27 +53,38 @@ class Connection:
         self.server = server
         self.deadline = now + HANDSHAKE_SECONDS
         self.watched = 0
+        self.busy = False
+        self.keeps = True
         self.reserved = 0
         self.verified = False
         self.lingering = False
         self._shaken = False
         self._buffer = RequestBuffer()
+        self._outgoing = memoryview(b"")
 
     @property
     def idle(self) -> bool:
         """Tell whether it is between two requests."""
-        return self._shaken and self._buffer.state is State.IDLE
+        resting = self._shaken and not (self.busy or self.lingering or self._outgoing)
+        return resting and self._buffer.state is State.IDLE
 
     @property
-    def declared(self) -> int:
-        """How many bytes of body its present request will hold."""
-        return self._buffer.collects
+    def held(self) -> int:
+        """How many bytes of its next request, or of its unsent answer, are in memory."""
+        return len(self._buffer) + len(self._outgoing)
+
+    @property
+    def outgoing(self) -> bool:
+        """Tell whether some of its answer is not sent yet."""
+        return bool(self._outgoing)
 
     def advance(self, now: float) -> Wait:
-        """Go on with the handshake or the reading as far as it goes now."""
+        """Go on with the handshake, the sending or the reading as far as it goes now."""
         try:
             if not self._shaken and not self._shake(now):
                 return Wait.READ
+            if self._outgoing:
+                return self._flush()
             return self._drop() if self.lingering else self._read(now)
         except (ssl.SSLWantReadError, BlockingIOError):
             return Wait.READ
@@ -84,7 +101,9 @@ class Connection:
         return True
 
     def _read(self, now: float) -> Wait:
-        while self._buffer.state is not State.WHOLE:
+        for _ in range(_READS):
+            if self._buffer.state is State.WHOLE:
+                return Wait.WHOLE
             was_idle = self._buffer.state is State.IDLE
             data = self.sock.recv(_CHUNK)
             if not data:
@@ -93,7 +112,18 @@ class Connection:
             if was_idle:
                 self.deadline = now + REQUEST_SECONDS
             self._invite()
-        return Wait.WHOLE
+        return Wait.WHOLE if self._buffer.state is State.WHOLE else Wait.AGAIN
+
+    def send(self, answer: bytes) -> None:
+        """Send what fits into the socket's buffer now; `advance` sends the rest as the client takes it."""
+        self._outgoing = memoryview(answer)
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
+            self._flush()
+
+    def _flush(self) -> Wait:
+        while self._outgoing:
+            self._outgoing = self._outgoing[self.sock.send(self._outgoing[:_CHUNK]) :]
+        return Wait.SENT
 
     def _invite(self) -> None:
         """Send the 100 that some clients wait for before a large body (RFC 9110, section 10.1.1)."""
@@ -103,13 +133,15 @@ class Connection:
 
     def _drop(self) -> Wait:
         """Discard what a client still sends after its last answer, until it closes."""
-        while self.sock.recv(_CHUNK):
-            pass
-        return Wait.GONE
+        for _ in range(_READS):
+            if not self.sock.recv(_CHUNK):
+                return Wait.GONE
+        return Wait.AGAIN
 
     def take(self) -> bytes:
-        """Take the whole request, and let a thread write the answer within bounds."""
-        self.sock.settimeout(WRITE_SECONDS)
+        """Take the whole request, for a thread to answer."""
+        self.busy = True
+        self.deadline = float("inf")
         return self._buffer.take()
 
     def has_next(self) -> bool:
@@ -118,7 +150,6 @@ class Connection:
 
     def rest(self, now: float) -> None:
         """Wait for the next request."""
-        self.sock.setblocking(False)
         partial = self._buffer.state is State.PARTIAL
         self.deadline = now + (REQUEST_SECONDS if partial else IDLE_SECONDS)
 
@@ -126,14 +157,12 @@ class Connection:
         """Send our end, and give the client a moment to read the answer before the socket goes (RFC 9112, 9.6)."""
         self.lingering = True
         self.deadline = now + LINGER_SECONDS
-        self.sock.setblocking(False)
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
 
     def refuse(self, answer: bytes) -> None:
         """Send a last answer without waiting; what does not fit into the socket's buffer is lost."""
         with contextlib.suppress(OSError):
-            self.sock.setblocking(False)
             self.sock.send(answer)
 
     def close(self) -> None:

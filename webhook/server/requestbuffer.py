@@ -56,6 +56,9 @@ class RequestBuffer:
         self.declared = int(length[1]) if length else 0
         self.expects_continue = _EXPECT.search(head) is not None
 
+    def __len__(self) -> int:
+        return len(self._bytes)
+
     @property
     def collects(self) -> int:
         """How many bytes of body will be held for this request."""

@@ -1,5 +1,6 @@
 """gunicorn's settings, and the process tree: an arbiter, and workers that each build an Edge of their own."""
 
+import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 
 from webhook.server.connection import IDLE_SECONDS
+from webhook.server.signals import IGNORED_SIGNALS
 from webhook.server.tls import ServerTLS
 
 # The longest timeout that a webhook may have (admissionregistration/v1): what runs may take so long.
@@ -97,12 +99,18 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "control_socket_disable": True,
             "proc_name": "nbgate",
             "logger_class": Logger,
-            "when_ready": lambda arbiter: self._announce([_url(s) for s in arbiter.LISTENERS]),
+            "when_ready": self._ready,
             "post_fork": _hand_over,
             "preload_app": False,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
+
+    def _ready(self, arbiter: Any) -> None:
+        """Tell where it listens; gunicorn calls this in the arbiter, after it has taken its signals."""
+        for number in IGNORED_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        self._announce([_url(listener) for listener in arbiter.LISTENERS])
 
     def load(self) -> Any:
         """Build the worker's edge; gunicorn calls this in each worker."""

@@ -23,15 +23,16 @@ class ServerTLS:
         pair: the certificate in it.
         problem: why a newer certificate was not taken; empty when there is none.
 
-    Raises:
-        CertificateError: at construction, when there is no good certificate to begin with.
+    `first` is the pair that was good when the server started: a worker that takes a dead one's place serves it while
+    the files are broken.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, first: ServingPair) -> None:
         self._directory = directory
-        self.pair = load(directory, now=datetime.now(UTC))
-        self.context = _context(self.pair)
+        self.pair = first
+        self.context = _context(first)
         self.problem = ""
+        self.refresh()
 
     @property
     def expiry(self) -> float:

@@ -23,8 +23,8 @@ from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import ThreadWorker
 
-from webhook.server.connection import Connection, Wait
-from webhook.server.requestbuffer import MAX_BODY
+from webhook.server.connection import WRITE_SECONDS, Connection, Wait
+from webhook.server.signals import IGNORED_SIGNALS
 from webhook.server.status import render_http
 
 # Requests that wait or run in one worker. At half a millisecond each the last of them waits an eighth of a second, well
@@ -32,7 +32,12 @@ from webhook.server.status import render_http
 MAX_IN_FLIGHT = 256
 # Bodies that are held at once: nine of the largest, or sixteen thousand usual ones.
 MAX_HELD_BYTES = 64 * 1024 * 1024
+# A request of this size is taken in even when large ones have used that up: it is what the API server usually sends.
+_SMALL_BYTES = 64 * 1024
+# Kept free for clients that come: the longest idle are closed for them.
+_SPARE_CONNECTIONS = 8
 _SWEEP_SECONDS = 0.25
+_COMPLAINT_SECONDS = 10.0
 _ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 
@@ -45,6 +50,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._in_flight = 0
         self._held_bytes = 0
         self._last_sweep = 0.0
+        self._next_complaint = 0.0
         self._drain_until: float | None = None
         self.inherited: queue.SimpleQueue[int] = queue.SimpleQueue()
 
@@ -71,7 +77,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         nobody would ever look there.
         """
         super().init_signals()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, *IGNORED_SIGNALS):
+            signal.signal(number, signal.SIG_IGN)
         while not self.inherited.empty():
             if self.inherited.get_nowait() in _ENDING:
                 sys.exit(0)
@@ -114,7 +121,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except OSError as error:
             # out of descriptors is the system's trouble: the next client may find one again
             if error.errno in (errno.EMFILE, errno.ENFILE):
-                self.log.warning("cannot accept a connection: %s", os.strerror(error.errno))
+                self._complain(os.strerror(error.errno))
                 time.sleep(0.01)
             elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
                 raise
@@ -129,19 +136,45 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.nr_conns += 1
         self._connections.add(connection)
         self._watch(connection, selectors.EVENT_READ)
+        if self.nr_conns >= self.worker_connections - _SPARE_CONNECTIONS:
+            self._make_room()
+
+    def _complain(self, problem: str) -> None:
+        """Say that no client can be taken in: once in a while, for it goes on as long as clients wait."""
+        now = time.monotonic()
+        if now >= self._next_complaint:
+            self._next_complaint = now + _COMPLAINT_SECONDS
+            self.log.warning("cannot accept a connection: %s", problem)
+
+    def _make_room(self) -> None:
+        """Close the connection that has been idle longest: whoever holds many must not keep others out."""
+        idle = (connection for connection in self._connections if connection.idle)
+        oldest = min(idle, key=lambda connection: connection.deadline, default=None)
+        if oldest is not None:
+            self._close(oldest)
 
     def _advance(self, connection: Connection) -> None:
         match connection.advance(time.monotonic()):
             case Wait.READ:
                 self._watch(connection, selectors.EVENT_READ)
-                if connection.declared != connection.reserved:
-                    self._reserve(connection)
+                self._account(connection)
+            case Wait.AGAIN:
+                self._watch(connection, selectors.EVENT_READ)
+                self._account(connection)
+                self.method_queue.defer(self._advance_later, connection)
             case Wait.WRITE:
                 self._watch(connection, selectors.EVENT_WRITE)
             case Wait.WHOLE:
                 self._dispatch(connection)
+            case Wait.SENT:
+                self._finish(connection)
             case Wait.GONE:
                 self._close(connection)
+
+    def _advance_later(self, connection: Connection) -> None:
+        """Give a connection its next turn, unless it was closed or dispatched meanwhile."""
+        if connection in self._connections and not connection.busy:
+            self._advance(connection)
 
     def _watch(self, connection: Connection, events: int) -> None:
         if connection.watched == events:
@@ -155,23 +188,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.poller.unregister(connection.sock)
             connection.watched = 0
 
-    def _reserve(self, connection: Connection) -> bool:
-        """Count the body that this request will hold; refuse it where there is no room for more."""
-        self._held_bytes += connection.declared - connection.reserved
-        connection.reserved = connection.declared
-        if self._held_bytes <= MAX_HELD_BYTES:
-            return True
-        self._refuse(connection, "too many large requests at once")
-        return False
+    def _account(self, connection: Connection) -> None:
+        """Count what is held for a connection; where all is too much, refuse one that holds much."""
+        if connection.lingering:
+            return
+        self._held_bytes += connection.held - connection.reserved
+        connection.reserved = connection.held
+        if self._held_bytes > MAX_HELD_BYTES and connection.held > _SMALL_BYTES:
+            self._refuse(connection, "too many large requests at once")
 
     def _dispatch(self, connection: Connection) -> None:
-        if not self._reserve(connection):
+        self._account(connection)
+        if connection.lingering:
             return
         if self._in_flight >= MAX_IN_FLIGHT:
             self._refuse(connection, "too many requests at once")
             return
         self._unwatch(connection)
-        connection.deadline = float("inf")
         self._in_flight += 1
         data = connection.take()
         future = self.tpool.submit(self._serve, connection, data, time.monotonic())
@@ -185,7 +218,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _done(self, connection: Connection, done: "Future[bool]") -> None:
         self._in_flight -= 1
         self._release(connection)
-        if done.exception() is not None or not done.result():
+        connection.busy = False
+        connection.keeps = done.exception() is None and done.result()
+        if not connection.outgoing:
+            self._finish(connection)
+            return
+        connection.deadline = time.monotonic() + WRITE_SECONDS
+        self._held_bytes += connection.held
+        connection.reserved = connection.held
+        if self._held_bytes > MAX_HELD_BYTES:
+            self._close(connection)
+        else:
+            self._watch(connection, selectors.EVENT_WRITE)
+
+    def _finish(self, connection: Connection) -> None:
+        """Its answer is sent: wait for its next request, or let it go."""
+        self._release(connection)
+        if not connection.keeps:
             self._linger(connection)
             return
         connection.rest(time.monotonic())
@@ -216,7 +265,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Answer one whole request; say whether the connection may carry another."""
         try:
             request = next(RequestParser(self.cfg, iter((data,)), connection.client))
-            return self._respond(request, connection, arrived)
+            whole = _collected(request, data)
+            return self._respond(request, connection, arrived, whole=whole)
         except (NoMoreData, StopIteration):
             # all of it is there, and still no end of its head
             self._send(connection, render_http(431, "malformed request: its head is too long"))
@@ -229,7 +279,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._send(connection, render_http(500, "internal error"))
         return False
 
-    def _respond(self, request: Request, connection: Connection, arrived: float) -> bool:
+    def _respond(
+        self, request: Request, connection: Connection, arrived: float, *, whole: bool
+    ) -> bool:
         outbox = _Outbox()
         request._expected_100_continue = False  # noqa: SLF001 - sent already, when the body was awaited
         response, environ = wsgi.create(
@@ -238,7 +290,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         environ["wsgi.multithread"] = True
         environ["nbgate.arrived"] = arrived
         environ["nbgate.verified"] = connection.verified
-        if self.draining or not _collected(request):
+        if self.draining or not whole:
             response.force_close()
         body = self.wsgi(environ, response.start_response)
         try:
@@ -248,12 +300,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         finally:
             if hasattr(body, "close"):
                 body.close()
-        connection.sock.sendall(outbox.content())
+        connection.send(outbox.content())
         return not response.should_close()
 
     def _send(self, connection: Connection, answer: bytes) -> None:
         try:
-            connection.sock.sendall(answer)
+            connection.send(answer)
         except OSError as error:
             self.log.debug("a client went away: %s", error)
 
@@ -271,11 +323,16 @@ class _Outbox:
         return b"".join(self._parts)
 
 
-def _collected(request: Request) -> bool:
-    """Tell whether the body was received whole; else where the next request starts is unknown."""
-    lengths = [int(value) for name, value in request.headers if name == "CONTENT-LENGTH"]
+def _collected(request: Request, data: bytes) -> bool:
+    """Tell whether these bytes are the request as gunicorn reads it, whole and nothing more.
+
+    Where the two readings of its length differ, nobody knows where the next request starts: the connection ends, and
+    no body is ever taken for a request (smuggling).
+    """
+    said = [int(value) for name, value in request.headers if name == "CONTENT-LENGTH"]
     chunked = any(name == "TRANSFER-ENCODING" for name, _ in request.headers)
-    return not chunked and all(length <= MAX_BODY for length in lengths)
+    received = len(data) - data.find(b"\r\n\r\n") - 4
+    return not chunked and (said or [0]) == [received]
 
 
 def _status_of(error: ParseException) -> int:
