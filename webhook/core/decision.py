@@ -6,6 +6,7 @@ state. A decision is reproducible: one snapshot, one policy, one `now`, and its 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from webhook.core import message
@@ -108,7 +109,8 @@ def mutate(request: Request, snapshot: Snapshot) -> Decision:
 def _prove(source: Mapping[str, Any], operations: Sequence[Operation]) -> None:
     """Apply the patch before it is sent: one that does not apply refuses the pod even under failurePolicy Ignore."""
     try:
-        apply_patch(source, operations)
+        # every operation is below spec: the rest, managed fields above all, need not be copied
+        apply_patch({"spec": source.get("spec")}, operations)
     except Malformed as error:
         raise ReviewError(str(error.under("object").under("request"))) from None
 
@@ -155,9 +157,13 @@ def _uses(subject: Subject, scans: ScanIndex) -> tuple[ImageUse, ...]:
     )
 
 
+# The same few images come again and again, and each twice. Bounded: of strangers' images the oldest go first.
+_parse_again = lru_cache(maxsize=4096)(parse)
+
+
 def _use(container: Container, scans: ScanIndex, *, serves: bool) -> ImageUse:
     try:
-        parsed = parse(container.image)
+        parsed = _parse_again(container.image)
     except InvalidReference as error:
         return ImageUse(
             container=container, reference=None, problem=str(error), serves=serves, finding=None

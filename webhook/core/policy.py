@@ -7,6 +7,7 @@ impossible values are refused, all at once, each with its path.
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -155,7 +156,7 @@ class Stale(Strict):
     after: Duration = "168h"
     action: ActionField = Action.WARN
 
-    @property
+    @cached_property
     def seconds(self) -> int:
         """The age from which a result is stale."""
         return parse_duration(self.after)

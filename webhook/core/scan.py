@@ -40,8 +40,11 @@ _MESSAGE_LIMIT = (
 _LIST_LIMIT = 64  # platforms of an index, ports of an image: no real one comes near
 
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+
+
 def _digest(value: str) -> str:
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", value):
+    if not _DIGEST.fullmatch(value):
         raise ValueError('must be a digest: "sha256:" and 64 lower-case hex digits')
     return value
 
