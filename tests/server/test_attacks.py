@@ -1,4 +1,21 @@
-"""A running server under attack: what one client does, on purpose or by a bad day, delays and harms no other."""
+"""A running server under attack: what one client does, on purpose or by a bad day, delays and harms no other.
+
+Failed when they were written, and are for the lead to turn green:
+
+- test_one_request_never_becomes_two[zeros before the length]
+- test_a_body_in_one_byte_records_delays_nobody
+- test_clients_that_do_not_read_their_answers_delay_nobody
+- test_idle_connections_make_room_for_a_new_client
+- test_bodies_that_were_only_announced_turn_nobody_away
+- test_a_refused_client_that_goes_on_sending_is_closed_in_time_and_counted_once
+- test_a_body_of_very_many_values_costs_little (all four)
+- test_a_full_pipe_at_standard_output_holds_up_nobody
+- test_a_server_without_descriptors_says_so_now_and_then
+- test_the_end_waits_for_what_is_being_answered
+- test_hang_up_loses_nothing_that_was_good (both)
+- test_a_worker_is_replaced_even_while_the_certificate_is_broken
+- test_no_signal_starts_another_process
+"""
 
 import contextlib
 import json
@@ -9,6 +26,7 @@ import signal
 import socket
 import ssl
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,10 +101,6 @@ def seconds_to_answer(server: RunningServer, path: str = "/livez", patience: flo
     return time.monotonic() - started
 
 
-def descriptors(pid: int) -> int:
-    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-
-
 def worker_of(server: RunningServer) -> int:
     return children(server.pid)[0]
 
@@ -96,6 +110,10 @@ def children(pid: int) -> list[int]:
         return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
+
+
+def descriptors(pid: int) -> int:
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def processor_seconds(pid: int) -> float:
@@ -176,15 +194,19 @@ def test_a_body_in_one_byte_records_delays_nobody(server: RunningServer) -> None
         tls.write(head(MAX_BODY))
         for _ in range(700_000):
             tls.write(b" ")
-        wire = memoryview(outward.read())
-        raw.setblocking(False)
-        worst = 0.0
-        deadline = time.monotonic() + 6
-        while wire and time.monotonic() < deadline:
-            with contextlib.suppress(BlockingIOError, ConnectionError):
-                wire = wire[raw.send(wire[: 4 << 20]) :]
-            if len(wire) < 15_000_000:
-                worst = max(worst, seconds_to_answer(server))
+        records = outward.read()
+
+        def send() -> None:
+            with contextlib.suppress(OSError):
+                raw.sendall(records)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        time.sleep(0.2)
+        worst = max(seconds_to_answer(server) for _ in range(3))
+        with contextlib.suppress(OSError):
+            raw.shutdown(socket.SHUT_RDWR)
+        sender.join()
     assert worst < AT_ONCE
 
 
@@ -192,14 +214,14 @@ def test_clients_that_do_not_read_their_answers_delay_nobody(home: Path) -> None
     """Each asks for a patch of megabytes: many times the server's threads."""
     document = recorded("create-pods")
     many = [{"name": "NB_PREFIX", "value": "x"}] * 20
-    many += [{"name": f"V{n}", "value": "v" * 1000} for n in range(4000)]
+    many += [{"name": f"V{n}", "value": "v" * 1000} for n in range(3500)]
     document["request"]["object"]["spec"]["containers"][0]["env"] = many
     request = review(json.dumps(document).encode(), "/mutate")
-    with RunningServer(home) as server, shaken(server, 12, window=4096) as wires:
+    with RunningServer(home) as server, shaken(server, 8, window=4096) as wires:
         for wire in wires:
             wire.sendall(request)
-        time.sleep(1.5)
-        assert max(seconds_to_answer(server) for _ in range(6)) < AT_ONCE
+        time.sleep(2)
+        assert max(seconds_to_answer(server) for _ in range(3)) < AT_ONCE
 
 
 def test_idle_connections_make_room_for_a_new_client(home: Path) -> None:
@@ -207,11 +229,11 @@ def test_idle_connections_make_room_for_a_new_client(home: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
     try:
-        with RunningServer(home) as server, shaken(server, _MAX_CONNECTIONS) as wires:
-            for wire in wires:
-                with contextlib.suppress(OSError):
-                    wire.sendall(LIVEZ)
-                    wire.recv(1000)
+        with RunningServer(home) as server, contextlib.ExitStack() as stack:
+            for _ in range(_MAX_CONNECTIONS - 1):  # and the one that the server's own client keeps
+                (wire,) = stack.enter_context(shaken(server))
+                wire.sendall(LIVEZ)
+                wire.recv(1000)
             assert seconds_to_answer(server, patience=4) < AT_ONCE
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -270,7 +292,7 @@ def test_a_body_of_very_many_values_costs_little(
         spot = spot[step]
     spot[place[-1]] = "HERE"
     start, _, end = json.dumps(document).encode().partition(b'"HERE"')
-    count = (MAX_BODY - len(start) - len(end)) // (len(unit) + 1)
+    count = (MAX_BODY - len(start) - len(end) - 10) // (len(unit) + 1)
     body = start + b"[" + b",".join([unit] * count) + b"]" + end
     with RunningServer(home) as server:
         pid = worker_of(server)
@@ -391,9 +413,25 @@ def certificates_of_its_own(home: Path) -> Path:
     return folder
 
 
+def test_the_end_waits_for_what_is_being_answered(home: Path) -> None:
+    """For longer than idle connections are kept: those had once a deadline that these were closed by too."""
+    document = recorded("create-pods")
+    document["request"]["object"]["spec"]["containers"][0]["env"] = [{}] * 100_000
+    request = review(json.dumps(document).encode())
+    with RunningServer(home) as server, shaken(server, 40) as wires:
+        for wire in wires:
+            wire.settimeout(30)
+            wire.sendall(request)
+        time.sleep(0.5)
+        server.signal(signal.SIGTERM)
+        assert [wire.recv(12) for wire in wires] == [b"HTTP/1.1 200"] * len(wires)
+        assert server.wait() == 0
+        assert not [line for line in server.log if "error" in json.loads(line)["level"]]
+
+
 def still_serves(server: RunningServer) -> bool:
     """Whether it decides, some seconds from now."""
-    deadline = time.monotonic() + 2.5
+    deadline = time.monotonic() + 1.5
     while time.monotonic() < deadline and server._process.poll() is None:
         time.sleep(0.1)
     if server._process.poll() is not None:

@@ -122,14 +122,15 @@ def test_rotation_while_threads_write_loses_and_tears_nothing(path: Path) -> Non
 
 def _delete_again_and_again(path: Path, stop: Event, report: Path) -> None:
     """Delete the file whenever it is there; then tell what stood in each file when it was gone."""
-    deleted: list[tuple[int, int]] = []
+    whole: list[bytes] = []
     while not stop.is_set():
         with suppress(FileNotFoundError):
             kept = os.open(path, os.O_RDONLY)
             path.unlink()
-            deleted.append((kept, os.fstat(kept).st_size))
-    # a size may be that of a line half written: what follows its last line's end was not there in time
-    whole = [os.pread(kept, size, 0).rpartition(b"\n")[0] for kept, size in deleted]
+            # a size may be that of a line half written: what follows its last line's end was not there in time
+            there = os.pread(kept, os.fstat(kept).st_size, 0)
+            whole.append(there.rpartition(b"\n")[0])
+            os.close(kept)
     report.write_bytes(b"\n".join(whole) + b"\n")
 
 
