@@ -94,8 +94,13 @@ def _corrected(base: str, env: Sequence[EnvVar], wanted: Mapping[str, str]) -> I
         if index != first[name]:
             yield {"op": "remove", "path": f"{base}/{index}"}
         elif env[index].value != wanted[name]:
-            value = {"name": name, "value": wanted[name]}
+            value = _entry(env[index].source, {"name": name, "value": wanted[name]})
             yield {"op": "replace", "path": f"{base}/{index}", "value": value}
+
+
+def _entry(source: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, str]:
+    """Write an entry with its keys in the order in which they stood: a diff then shows what changed, and no more."""
+    return {**{key: wanted[key] for key in source if key in wanted}, **wanted}
 
 
 def _user(target: Target, uid: int) -> Iterator[Operation]:
