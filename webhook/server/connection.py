@@ -36,6 +36,7 @@ class Connection:
 
     Attributes:
         deadline: when to close it, in monotonic seconds.
+        since: when it came, or ended its last request.
         watched: the events that the poller watches it for; 0 while a thread has it.
         busy: a thread has its request; then nothing else touches it.
         keeps: whether it may carry another request after its present answer.
@@ -52,6 +53,7 @@ class Connection:
         self.client = client
         self.server = server
         self.deadline = now + HANDSHAKE_SECONDS
+        self.since = now
         self.watched = 0
         self.busy = False
         self.keeps = True
@@ -67,6 +69,11 @@ class Connection:
         """Tell whether it is between two requests."""
         resting = self._shaken and not (self.busy or self.lingering or self._outgoing)
         return resting and self._buffer.state is State.IDLE
+
+    @property
+    def spare(self) -> bool:
+        """Tell whether nothing of a request or an answer is under way: it may be closed for a client that comes."""
+        return not (self.busy or self._outgoing) and self._buffer.state is State.IDLE
 
     @property
     def held(self) -> int:
@@ -150,6 +157,7 @@ class Connection:
 
     def rest(self, now: float) -> None:
         """Wait for the next request."""
+        self.since = now
         partial = self._buffer.state is State.PARTIAL
         self.deadline = now + (REQUEST_SECONDS if partial else IDLE_SECONDS)
 

@@ -147,9 +147,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.log.warning("cannot accept a connection: %s", problem)
 
     def _make_room(self) -> None:
-        """Close the connection that has been idle longest: whoever holds many must not keep others out."""
-        idle = (connection for connection in self._connections if connection.idle)
-        oldest = min(idle, key=lambda connection: connection.deadline, default=None)
+        """Close the connection that has done nothing for longest: whoever holds many must not keep others out."""
+        spare = (connection for connection in self._connections if connection.spare)
+        oldest = min(spare, key=lambda connection: connection.since, default=None)
         if oldest is not None:
             self._close(oldest)
 
@@ -161,7 +161,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             case Wait.AGAIN:
                 self._watch(connection, selectors.EVENT_READ)
                 self._account(connection)
-                self.method_queue.defer(self._advance_later, connection)
+                self.method_queue.defer(self._turn, connection)
             case Wait.WRITE:
                 self._watch(connection, selectors.EVENT_WRITE)
             case Wait.WHOLE:
@@ -171,8 +171,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             case Wait.GONE:
                 self._close(connection)
 
-    def _advance_later(self, connection: Connection) -> None:
-        """Give a connection its next turn, unless it was closed or dispatched meanwhile."""
+    def _turn(self, connection: Connection) -> None:
+        """Give a connection its turn, unless it was closed or given to a thread since this turn was due.
+
+        The poller hands out events in batches: what one of them leads to may overtake another.
+        """
         if connection in self._connections and not connection.busy:
             self._advance(connection)
 
@@ -180,7 +183,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if connection.watched == events:
             return
         change = self.poller.modify if connection.watched else self.poller.register
-        change(connection.sock, events, lambda _sock: self._advance(connection))
+        change(connection.sock, events, lambda _sock: self._turn(connection))
         connection.watched = events
 
     def _unwatch(self, connection: Connection) -> None:
