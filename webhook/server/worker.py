@@ -119,12 +119,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             sock, client = listener.accept()
         except OSError as error:
-            # out of descriptors is the system's trouble: the next client may find one again
-            if error.errno in (errno.EMFILE, errno.ENFILE):
-                self._complain(os.strerror(error.errno))
+            # Out of descriptors, or a network error that accept(2) passes on: the next client may fare better.
+            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                self._complain(os.strerror(error.errno or 0))
                 time.sleep(0.01)
-            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
-                raise
             return
         try:
             context = self.app.edge.tls.context
