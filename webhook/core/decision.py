@@ -5,7 +5,7 @@ state. A decision is reproducible: one snapshot, one policy, one `now`, and its 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -230,7 +230,9 @@ def _weigh(
         if exemption is not None and violation.action is not Action.OFF:
             used[exemption.name] = exemption
         elif action is not Action.OFF:
-            kept.append(_with_action(violation, action))
+            kept.append(
+                violation if action is violation.action else replace(violation, action=action)
+            )
     denied = [v for v in kept if v.action is Action.DENY]
     warnings = [message.warning(v) for v in kept if v.action is Action.WARN]
     warnings += [f"exemption {e.name} applies until {e.expires}: {e.reason}" for e in used.values()]
@@ -254,19 +256,6 @@ def _limit(subject: Subject, violation: Violation) -> Action:
     """
     unsure = subject.kind == "Notebook" and not violation.known
     return Action.WARN if unsure else Action.DENY
-
-
-def _with_action(violation: Violation, action: Action) -> Violation:
-    if violation.action is action:
-        return violation
-    return Violation(
-        rule=violation.rule,
-        action=action,
-        message=violation.message,
-        field=violation.field,
-        use=violation.use,
-        known=violation.known,
-    )
 
 
 def _exemption(

@@ -67,8 +67,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if self._drain_until is None:
             edge.draining.set()
             self._drain_until = time.monotonic() + edge.grace
-            # closed connections make the API server open its next one to another replica
-            self.method_queue.defer(lambda: None)
+            self.method_queue.defer(lambda: None)  # wakes the poller
 
     def init_signals(self) -> None:
         """Take the arbiter's signals, and leave a terminal's Ctrl-C to it.
