@@ -1,0 +1,1 @@
+"""Starting an image as Kubeflow would, and looking at what it answers."""
