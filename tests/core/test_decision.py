@@ -124,6 +124,12 @@ def test_the_rewrite_waives_those_two_requirements_alone() -> None:
     assert set(found(decision)) == set(REQUIREMENTS) - REWRITABLE
 
 
+def test_a_server_that_breaks_behind_a_rewrite_is_not_accepted_for_answering_at_root() -> None:
+    decision = of_scan(serving="Root", fails=AT_ROOT, facts={"rewritable": False})
+    assert set(found(decision)) == set(AT_ROOT)
+    assert found(of_scan(serving="Root", fails=AT_ROOT, facts={"rewritable": True})) == {}
+
+
 def test_without_accept_rewrite_an_image_that_serves_at_root_fails() -> None:
     decision = of_scan(serving="Root", fails=AT_ROOT, spec={"acceptRewrite": False})
     assert found(decision) == dict.fromkeys(REWRITABLE, "Deny")

@@ -234,6 +234,19 @@ def test_an_image_that_answers_at_root_may_conform_without_prefix_and_header() -
         assert scan(scan_document(serving="Root", fails=failing, verdict=verdict)).digest == DIGEST
 
 
+def test_an_image_that_breaks_behind_a_rewrite_serves_nothing_that_a_policy_could_accept() -> None:
+    failing = {"nb-prefix": "404", "allow-origin": "no header"}
+    for rewritable, serving in ((False, "None"), (True, "Root"), (None, "Root")):
+        facts = {"rewritable": rewritable}
+        assert scan(scan_document(serving="Root", fails=failing, facts=facts)).serving == serving
+    contradicting = scan_document(
+        serving="Root", fails=failing, facts={"rewritable": False}, verdict="Conforms"
+    )
+    assert faults(contradicting) == {
+        "status.verdict": "is Conforms, though the check nb-prefix fails"
+    }
+
+
 def test_a_digest_that_differs_from_the_images_own_is_refused() -> None:
     assert faults(scan_document(f"x@{OTHER_DIGEST}")) == {
         "status.digest": "differs from the digest that spec.image names"

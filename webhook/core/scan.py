@@ -89,14 +89,31 @@ class Check(_Lenient):
     message: Annotated[str, Field(max_length=_MESSAGE_LIMIT)] = ""
 
 
+class Accelerator(_Lenient):
+    """Hardware that an image is made for: the resource that a pod asks for it by, and what shows it."""
+
+    resource: str
+    evidence: str
+
+
 class Facts(_Lenient):
-    """What else is known about an image."""
+    """What else is known about an image.
+
+    Attributes:
+        accelerators: of every vendor; `cuda` is the short form for NVIDIA's.
+        rewritable: an image that serves at / only also works behind a rewrite of its prefix to /: no redirect of it
+            leaves the prefix. Jupyter's do, code-server's and RStudio's do not.
+        frame_guard: what may keep a browser from showing it in Kubeflow's iframe, such as `X-Frame-Options: DENY`.
+    """
 
     user: str | None = None
     exposed_ports: tuple[int, ...] = Field(default=(), strict=False, max_length=_LIST_LIMIT)
     cuda: bool | None = None
     cuda_evidence: str | None = None
+    accelerators: tuple[Accelerator, ...] = Field(default=(), strict=False, max_length=_LIST_LIMIT)
     compressed_size: int | None = None
+    rewritable: bool | None = None
+    frame_guard: str | None = None
 
 
 class Condition(_Lenient):
@@ -221,7 +238,7 @@ def _contradictions(scan: ScanDocument) -> list[Fault]:
         Fault("status.checks", f"names {name} twice")
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
-    waived = REWRITABLE if status.serving == "Root" else frozenset()
+    waived = REWRITABLE if _effective(status) == "Root" else frozenset()
     failed = [c.requirement for c in status.checks if c.result == "Fail"]
     counted = [requirement for requirement in failed if requirement not in waived]
     if status.verdict == "Conforms" and counted:
@@ -256,7 +273,7 @@ def compact(document: ScanDocument) -> Scan:
         digest=status.digest if has_result else None,
         manifests=tuple(m.digest for m in status.manifests) if has_result else (),
         verdict=status.verdict if has_result and status.verdict else "Unknown",
-        serving=status.serving,
+        serving=_effective(status),
         outcomes=tuple(_outcome(by_name.get(name)) for name in REQUIREMENTS),
         cuda=status.facts.cuda,
         resolved_at=parse_time(status.resolved_at) if status.resolved_at else scanned_at,
@@ -264,6 +281,13 @@ def compact(document: ScanDocument) -> Scan:
         phase=status.phase,
         note="" if has_result else _note(status),
     )
+
+
+def _effective(status: ScanStatus) -> Serving:
+    """Give what the image serves as far as Kubeflow can use it: behind a rewrite that it breaks, nothing."""
+    if status.serving == "Root" and status.facts.rewritable is False:
+        return "None"
+    return status.serving
 
 
 def _has_result(status: ScanStatus) -> bool:

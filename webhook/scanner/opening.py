@@ -1,0 +1,78 @@
+"""From what a person typed to a source, and to what its result is called."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from webhook.core.reference import InvalidReference, Reference, parse
+from webhook.scanner.source import Source
+from webhook.scanner.sources.archive import ArchiveSource
+from webhook.scanner.sources.layout import LayoutSource
+from webhook.scanner.sources.naming import ArchiveName, ImageName, LayoutName
+from webhook.scanner.sources.registry import RegistryOptions, RegistrySource
+
+_UNNAMED = "it has no name that a pod would use: add --as REGISTRY/NAME:TAG"
+_UNPUSHED = (
+    "a docker-archive has no manifest, so a pod could not be pinned to what was scanned: "
+    "push the image and scan it in its registry"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An image about to be scanned.
+
+    Attributes:
+        reference: what the result is for.
+        pull_name: gives what a container runtime is told to pull, for a manifest's digest.
+        has_manifest: its digests are those that a registry would name it by.
+        savable: why admission must not be given the result; None where it may.
+    """
+
+    source: Source
+    reference: Reference
+    pull_name: Callable[[str], str]
+    has_manifest: bool = True
+    savable: str | None = None
+
+
+def open_source(name: ImageName, options: RegistryOptions, alias: Reference | None) -> Opened:
+    """Open where an image comes from; nothing is fetched yet. Raises ScanError."""
+    match name:
+        case LayoutName():
+            layout = LayoutSource(name.folder, name.reference)
+            reference = alias or _named(layout.names())
+            return Opened(
+                source=layout,
+                reference=reference or _fallback(name.folder.resolve().name),
+                pull_name=layout.pull_name,
+                savable=None if reference else _UNNAMED,
+            )
+        case ArchiveName():
+            archive = ArchiveSource(name.file, name.reference)
+            reference = alias or _named(archive.names())
+            return Opened(
+                source=archive,
+                reference=reference or _fallback(name.file.stem),
+                pull_name=archive.pull_name,
+                has_manifest=False,
+                savable=_UNPUSHED,
+            )
+        case _:
+            registry = RegistrySource(name, options)
+            return Opened(source=registry, reference=name, pull_name=registry.pull_name)
+
+
+def _named(names: tuple[str, ...]) -> Reference | None:
+    for name in names:
+        try:
+            return parse(name)
+        except InvalidReference:
+            continue
+    return None
+
+
+def _fallback(name: str) -> Reference:
+    """Call an image after its file, as builders call one that was never pushed: `localhost/NAME`."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:100]
+    return parse(f"localhost/{plain or 'image'}:latest")
