@@ -43,6 +43,11 @@ class Component:
     def __exit__(self, *_: object) -> None:
         self.kill()
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def check(self) -> None:
         """Raise ComponentEnded unless it runs."""
         code = self._process.poll()

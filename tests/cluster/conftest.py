@@ -18,8 +18,11 @@ from tests.cluster.discovery import Absent, ExistingCluster, Programs, find_kube
 from tests.cluster.enforcement import in_force
 from tests.cluster.gate import Gate
 from tests.cluster.manifests import profile
+from tests.cluster.node import Node, running_node
+from tests.cluster.nodeprograms import find_node_programs
 from tests.cluster.notebook_crd import notebook_crd
 from tests.cluster.waiting import wait_for
+from tests.images.machine import require_tools
 from tests.server.documents import policy, put
 from tests.server.running import RunningServer
 
@@ -55,6 +58,24 @@ def controllers(cluster: Cluster) -> None:
     """Some program makes the pods of StatefulSets."""
     if not cluster.runs_controllers:
         _unavailable("StatefulSets need a kube-controller-manager, and there is none beside etcd")
+
+
+@pytest.fixture(scope="session")
+def node_cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Node]:
+    """A control plane of its own with a node that really runs pods."""
+    # A developer's own cluster has nodes too, but its registry is nobody's to fill and its pods nobody's to delete.
+    environment = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
+    found = find_kubernetes(environment, partial(_say, request.config))
+    if not isinstance(found, Programs):
+        _unavailable(f"no Kubernetes to test on: {getattr(found, 'reason', found)}")
+    require_tools(request.config)
+    programs = find_node_programs(found)
+    if isinstance(programs, Absent):
+        _unavailable(programs.reason)
+    with running_node(found, programs, tmp_path_factory.mktemp("node")) as node:
+        yield node
 
 
 @pytest.fixture

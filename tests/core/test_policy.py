@@ -12,8 +12,8 @@ from tests.core.builders import Json, exemption, policy
 from tests.core.places import paths, replaced
 from webhook.core.actions import Action
 from webhook.core.document import Fault, InvalidDocument
-from webhook.core.policy import DEFAULT_HELP_URL, DEFAULT_POLICY, read_policy
-from webhook.core.requirements import REQUIREMENTS, RULES
+from webhook.core.policy import DEFAULT_POLICY, read_policy
+from webhook.core.requirements import DEFAULT_HELP_URL, REQUIREMENTS, RULES
 
 # The document as the contract shows it. Its requirements and exemption are examples, the rest are the defaults.
 CONTRACT = """

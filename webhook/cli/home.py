@@ -24,6 +24,11 @@ class Home:
         return self.root / "scans"
 
     @property
+    def layers(self) -> Path:
+        """The cache of what scans read of layers; may be removed at any time."""
+        return self.root / "cache" / "layers"
+
+    @property
     def certs(self) -> Path:
         """The folder of the webhook's own certificates."""
         return self.root / "certs"

@@ -15,6 +15,7 @@ _COMMANDS = {
     "certs": "Issue and show certificates.",
     "policy": "Check a policy, or print the effective one.",
     "review": "Print the decision on manifests or AdmissionReviews, and why.",
+    "scan": "Scan images: find out whether they work as notebooks.",
     "scans": "List, show, import and prune the cached scan results.",
     "serve": "Run the admission webhook.",
 }

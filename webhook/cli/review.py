@@ -236,7 +236,7 @@ def _image(decision: Decision) -> Iterator[Text]:
     yield Text(f"  image {clean(use.container.image)}")
     scan = use.finding.scan if use.finding else None
     if scan is None:
-        yield Text("  no scan result for it")
+        yield Text("  no scan result for it: `nbgate scan IMAGE --save DIR` makes one")
     else:
         yield Text(f"  scan {scan.name}: {scan.verdict}, serving {scan.serving}, {scan.digest}")
 

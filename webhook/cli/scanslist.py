@@ -18,6 +18,8 @@ from webhook.core.imagepattern import ImagePattern, InvalidPattern, compile_patt
 from webhook.core.reference import parse
 from webhook.core.scan import Scan, Verdict
 from webhook.core.words import clean
+from webhook.stores.problem import printable
+from webhook.stores.scandir import ScanFolder
 
 _STYLES = {"Conforms": "green", "Violates": "red", "Unknown": "yellow"}
 _SHORT_DIGEST = 12  # hex digits, as `podman images` shows; `nbgate scans show` takes them
@@ -49,8 +51,11 @@ def command(
     pattern = read_pattern(image)
     folder = open_folder(scans)
     found = sorted(folder.current.scans, key=lambda scan: (scan.reference, scan.name))
+    none = _none(folder)
     chosen = [scan for scan in found if wanted(scan, verdict, pattern)]
-    emit([_data(scan) for scan in chosen], output, lambda out: _print(out, chosen, time.time()))
+    emit(
+        [_data(scan) for scan in chosen], output, lambda out: _print(out, chosen, time.time(), none)
+    )
     tell_problems(folder)
 
 
@@ -87,9 +92,19 @@ def _data(scan: Scan) -> dict[str, Any]:
     }
 
 
-def _print(out: Console, scans: Sequence[Scan], now: float) -> None:
+def _none(folder: ScanFolder) -> str:
+    held, place = len(folder.current.scans), printable(folder.folder)
+    if held:
+        return f"none of the {held} results in {place} is like that"
+    return (
+        f"no results in {place}: make them with `nbgate scan IMAGE --save DIR`, that folder, "
+        "or bring some in with `nbgate scans import FILE`"
+    )
+
+
+def _print(out: Console, scans: Sequence[Scan], now: float, none: str) -> None:
     if not scans:
-        out.print("no results; nbgate scans import FILE brings some")
+        out.print(none)
         return
     table = new_table("NAME", "IMAGE", "VERDICT", "SERVING", "AGE", "DIGEST")
     for scan in scans:

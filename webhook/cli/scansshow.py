@@ -144,3 +144,9 @@ def _facts(status: ScanStatus) -> Iterator[tuple[str, str]]:
     if facts.cuda is not None:
         evidence = f" ({clean(facts.cuda_evidence)})" if facts.cuda_evidence else ""
         yield "CUDA", ("yes" if facts.cuda else "no") + evidence
+    for one in facts.accelerators:
+        yield "Hardware", clean(f"{one.resource} ({one.evidence})")
+    if facts.rewritable is not None:
+        yield "Rewrite", "works behind one" if facts.rewritable else "breaks behind one"
+    if facts.frame_guard is not None:
+        yield "Frames", clean(facts.frame_guard)

@@ -30,9 +30,8 @@ from webhook.core.document import (
     validate,
 )
 from webhook.core.imagepattern import ImagePattern, compile_pattern
-from webhook.core.requirements import EXEMPT_BY_DEFAULT, RULES, Requirement
+from webhook.core.requirements import DEFAULT_HELP_URL, EXEMPT_BY_DEFAULT, RULES, Requirement
 
-DEFAULT_HELP_URL = "https://github.com/nbgate/nbgate/blob/main/docs/requirements.md"
 _WORDS = tuple(action.label for action in reversed(Action))
 
 

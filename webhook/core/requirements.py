@@ -17,6 +17,8 @@ Requirement = Literal[
     "empty-home",
 ]
 REQUIREMENTS: tuple[Requirement, ...] = get_args(Requirement)
+# What says of each why, how it is checked and how to fix it; policy can name another page.
+DEFAULT_HELP_URL = "https://github.com/nbgate/nbgate/blob/main/docs/requirements.md"
 
 OtherRule = Literal[
     "reference",

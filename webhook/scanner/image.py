@@ -21,11 +21,36 @@ class Descriptor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """What one reference holds for several platforms: an OCI index or a Docker manifest list.
+
+    Attributes:
+        manifests: images, indexes, and what belongs to them, such as attestations; in the order that runtimes read.
+    """
+
+    manifests: tuple[Descriptor, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What one image, or artifact, is made of.
+
+    Attributes:
+        layers: from the lowest to the topmost, of any type; `mediatypes.layer_compression` tells which can be read.
+        artifact: what it is where it is no container image: its artifact type, or its config's media type.
+    """
+
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    artifact: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageConfig:
     """What of an image's configuration a scan needs (OCI image-spec, config.md).
 
     Attributes:
-        platform: what the config says that it is built for, `linux/amd64`.
+        platform: what the config says that it is built for, `linux/amd64`; `unknown/unknown` where it says nothing.
         user: `User` as written: empty, a name or a number, with or without `:group`.
         env: the variables by name; the last of equal names wins, as it does in runtimes.
         ports: TCP ports that are exposed, ascending.

@@ -11,7 +11,10 @@ from webhook.scanner.sources.layout import LayoutSource
 from webhook.scanner.sources.naming import ArchiveName, ImageName, LayoutName
 from webhook.scanner.sources.registry import RegistryOptions, RegistrySource
 
-_UNNAMED = "it has no name that a pod would use: add --as REGISTRY/NAME:TAG"
+# Whoever made a layout could write any name into it, and so speak for an image that is not his.
+_UNNAMED = (
+    "what it calls itself proves nothing: say with --as REGISTRY/NAME:TAG what it will be pushed as"
+)
 _UNPUSHED = (
     "a docker-archive has no manifest, so a pod could not be pinned to what was scanned: "
     "push the image and scan it in its registry"
@@ -25,14 +28,12 @@ class Opened:
     Attributes:
         reference: what the result is for.
         pull_name: gives what a container runtime is told to pull, for a manifest's digest.
-        has_manifest: its digests are those that a registry would name it by.
-        savable: why admission must not be given the result; None where it may.
+        savable: why admission must not be given the result, which then names no digest; None where it may.
     """
 
     source: Source
     reference: Reference
     pull_name: Callable[[str], str]
-    has_manifest: bool = True
     savable: str | None = None
 
 
@@ -41,21 +42,19 @@ def open_source(name: ImageName, options: RegistryOptions, alias: Reference | No
     match name:
         case LayoutName():
             layout = LayoutSource(name.folder, name.reference)
-            reference = alias or _named(layout.names())
+            folder = name.folder.resolve().name
             return Opened(
                 source=layout,
-                reference=reference or _fallback(name.folder.resolve().name),
+                reference=alias or _named(layout.names()) or _fallback(folder),
                 pull_name=layout.pull_name,
-                savable=None if reference else _UNNAMED,
+                savable=None if alias else _UNNAMED,
             )
         case ArchiveName():
             archive = ArchiveSource(name.file, name.reference)
-            reference = alias or _named(archive.names())
             return Opened(
                 source=archive,
-                reference=reference or _fallback(name.file.stem),
+                reference=alias or _named(archive.names()) or _fallback(name.file.stem),
                 pull_name=archive.pull_name,
-                has_manifest=False,
                 savable=_UNPUSHED,
             )
         case _:

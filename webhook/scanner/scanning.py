@@ -128,7 +128,7 @@ def _unprobed(platform: str, probe: Probe | None) -> str:
     if platform == runs:
         return ""
     return (
-        f"{platform} was not started, for this machine runs {runs}: scan it on such a machine too, "
+        f"it cannot be started here, on {runs}: scan it on {platform} too, "
         f"or leave it out with --platform {runs}"
     )
 
@@ -138,10 +138,11 @@ def _status(
 ) -> ScanStatus:
     checks = judge(seen)
     first = image.platforms[0]
+    known = opened.savable is None
     return ScanStatus(
-        phase="Complete" if opened.has_manifest else "Pending",
-        digest=image.digest if opened.has_manifest else None,
-        manifests=_manifests(image) if opened.has_manifest else (),
+        phase="Complete" if known else "Pending",
+        digest=image.digest if known else None,
+        manifests=_manifests(image) if known else (),
         verdict=verdict_of(checks),
         serving=serving_of(list(seen.values())),
         checks=checks,
@@ -149,21 +150,19 @@ def _status(
         resolved_at=resolved_at,
         scanned_at=scanned_at,
         scanner=f"nbgate/{__version__}",
-        conditions=() if opened.has_manifest else (_no_manifest(opened, scanned_at),),
+        conditions=() if opened.savable is None else (_unresolved(opened.savable, scanned_at),),
     )
 
 
 def _manifests(image: Image) -> tuple[Manifest, ...]:
-    return tuple(Manifest(platform=name, digest=digest) for name, digest in image.manifests)
+    """Name the platforms that were judged: a pod that names another's digest must not be vouched for."""
+    return tuple(Manifest(platform=one.platform, digest=one.digest) for one in image.platforms)
 
 
-def _no_manifest(opened: Opened, at: str) -> Condition:
+def _unresolved(reason: str, at: str) -> Condition:
+    """Say in the document itself why it names no digest: without one, admission cannot take it for a result."""
     return Condition(
-        type="Resolved",
-        status="False",
-        reason="NoManifest",
-        message=opened.savable or "",
-        last_transition_time=at,
+        type="Resolved", status="False", reason="NoDigest", message=reason, last_transition_time=at
     )
 
 

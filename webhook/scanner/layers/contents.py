@@ -42,9 +42,11 @@ class LayerContents:
         scripts: by path; only files that mention something.
         home: by name directly under home/jovyan.
         home_files: paths of regular files and links under home/jovyan, at most HOME_FILES_LIMIT of them, sorted.
-        hidden: paths of which nothing in lower layers is visible: whiteouts, and whatever replaced a folder; for an
-            opaque folder its path with a trailing slash, for what is below it is hidden but what this layer has there.
-            Only paths that matter to the other fields.
+        home_sizes: the bytes of each of `home_files`, 0 for links, so that layers can be merged exactly.
+        hidden: paths of which nothing in lower layers is visible: whiteouts, and whatever replaced a folder or a
+            script; for an opaque folder its path with a trailing slash, for what is below it is hidden but what this
+            layer has there. Only paths that matter to the other fields. What `scripts` and `home_files` name hides
+            what lower layers have at and below its path too, and is not repeated here.
     """
 
     passwd: bytes | None = None
@@ -52,6 +54,7 @@ class LayerContents:
     scripts: Mapping[str, Script] = field(default_factory=dict)
     home: Mapping[str, HomeEntry] = field(default_factory=dict)
     home_files: tuple[str, ...] = ()
+    home_sizes: tuple[int, ...] = ()
     hidden: frozenset[str] = frozenset()
 
 

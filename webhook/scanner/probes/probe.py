@@ -6,6 +6,9 @@ from typing import Protocol
 from webhook.scanner.probes.observation import Observation
 from webhook.scanner.progress import Progress
 
+# Where pods are started, unless a person names another one. Here, so that its name is known without that probe.
+NAMESPACE = "nbgate-probes"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -26,7 +29,10 @@ class Target:
 class Probe(Protocol):
     """A way to start images as Kubeflow would, and to look at them."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What `--probe` calls it."""
+        ...
 
     def platform(self) -> str:
         """Tell the platform that it can start: `linux/amd64`. Raises ProbeError."""

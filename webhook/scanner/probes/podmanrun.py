@@ -1,0 +1,110 @@
+"""One start of an image by podman after another, as Kubeflow would start it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from webhook.scanner.errors import ProbeError
+from webhook.scanner.probes.container import Container
+from webhook.scanner.probes.network import Network
+from webhook.scanner.probes.observation import Run
+from webhook.scanner.probes.refusal import image_fault, lacks_folder, last_word_fault
+from webhook.scanner.probes.running import Finished
+from webhook.scanner.probes.startoptions import (
+    Bounds,
+    start_options,
+    volume_options,
+    workdir_options,
+)
+from webhook.scanner.probes.volume import make_volume
+from webhook.scanner.probes.waiting import Patience, watch
+from webhook.scanner.probes.warded import Warded, fault
+from webhook.scanner.progress import Progress
+
+_START_TIME = (
+    120.0  # seconds: a first start may copy layers, as overlay does in some user namespaces
+)
+_MARGIN = 120  # seconds that a container may outlive its time to answer: for the three pages and what podman does
+
+
+class PodmanRunner:
+    """Starts one image; implements Runner.
+
+    Args:
+        bring: gives the image's id in podman's store, pulled if need be.
+        prefix: what NB_PREFIX is.
+        memory: bytes that it may use.
+    """
+
+    def __init__(
+        self,
+        warded: Warded,
+        bring: Callable[[], str],
+        *,
+        prefix: str,
+        memory: int,
+        patience: Patience,
+        progress: Progress,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._warded = warded
+        self._bring = bring
+        self._prefix = prefix
+        self._memory = memory
+        self._patience = patience
+        self._progress = progress
+        self._environment = environment
+        self._image = ""
+        self._starts = 0
+
+    def run(self, *, home: bool, confined: bool) -> Run:
+        """Start it, watch it, stop it."""
+        self._starts += 1
+        name = f"{self._warded.folder.name}-{self._starts}"
+        self._image = self._image or self._bring()
+        self._progress.stage("starting")
+        volume = make_volume(self._warded, f"home-{self._starts}") if home else None
+        with Network(self._environment, rootless=self._warded.rootless) as network:
+            finished = self._start(name, network, volume, confined=confined)
+            if not finished.ok:
+                return _refused(finished, home=home, confined=confined)
+            self._progress.stage("waiting for the server")
+            with Container(name, self._warded, network) as container:
+                run = watch(container, self._prefix, self._patience, home=home, confined=confined)
+        return _judged(run)
+
+    def _start(
+        self, name: str, network: Network, volume: Path | None, *, confined: bool
+    ) -> Finished:
+        bounds = Bounds(memory=self._memory, seconds=int(self._patience.timeout) + _MARGIN)
+        options = start_options(
+            name, self._warded.folder, network, self._prefix, bounds, confined=confined
+        )
+        mount = volume_options(volume) if volume else []
+        finished = self._podman_run([*options, *mount, *workdir_options()])
+        if lacks_folder(finished.errors):
+            # A kubelet makes it. Without the volume, an image that has none starts where it says itself.
+            self._warded.podman("rm", "--force", "--ignore", name, timeout=_START_TIME)
+            finished = self._podman_run([*options, *mount])
+        return finished
+
+    def _podman_run(self, options: list[str]) -> Finished:
+        finished = self._warded.podman("run", *options, self._image, timeout=_START_TIME)
+        if "image not known" in finished.errors:
+            # Another probe that had pulled it took it away, between our look and our start.
+            self._image = self._bring()
+            finished = self._warded.podman("run", *options, self._image, timeout=_START_TIME)
+        return finished
+
+
+def _refused(finished: Finished, *, home: bool, confined: bool) -> Run:
+    reason = image_fault(finished.errors)
+    if reason is None:
+        raise ProbeError(fault("run", finished, _START_TIME))
+    return Run(home=home, confined=confined, ending="refused", reason=reason)
+
+
+def _judged(run: Run) -> Run:
+    """Tell a program that the kernel would not run from one that ran and ended."""
+    reason = last_word_fault(run.log) if run.ending == "exited" else None
+    return run if reason is None else replace(run, ending="refused", reason=reason, exit_code=None)
