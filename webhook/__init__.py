@@ -4,7 +4,9 @@ Data flows one way, and a room imports only rooms below it (import-linter enforc
 
     cli      flags and environment; puts everything together
     server   the HTTP edge
+    scanner  image -> ImageScan; server never imports it
     stores   where scans and policy live, and how they reach memory
+    kube     the API server: the only importer of `kubernetes`, with portforward and kubeerrors
     core     the decision: pure, values in, values out
 """
 

@@ -25,9 +25,9 @@ from tests.images.scratchimage import push_scratch_image
 from webhook.kube import PODS, Kube, connect
 from webhook.scanner.errors import ProbeError
 from webhook.scanner.probes import clusterobjects
-from webhook.scanner.probes.cluster import NAMESPACE, ClusterProbe
+from webhook.scanner.probes.cluster import ClusterProbe
 from webhook.scanner.probes.observation import Observation, Run
-from webhook.scanner.probes.probe import Target
+from webhook.scanner.probes.probe import NAMESPACE, Target
 from webhook.scanner.progress import Silent
 
 pytestmark = pytest.mark.cluster

@@ -63,6 +63,8 @@ class Layouts:
             "os": "linux",
             "author": layout.name,
             "config": {"Entrypoint": list(content.command), **content.config},
+            # By its history podman knows what an image was built on.
+            "history": [{"created_by": f"layer {number}"} for number in range(len(layers))],
             "rootfs": {"type": "layers", "diff_ids": [_digest(layer) for layer in layers]},
         }
         manifest = {

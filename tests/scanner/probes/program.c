@@ -10,6 +10,7 @@
    uid=N           end with code 4 unless run as this user
    groups          end with code 4 unless in group 100 and no other but 0, and the home is root's, 100's and 2775
    need=FILE       end with code 3 unless this file is there
+   nobody          end with code 3 where user 1000 is in /etc/passwd
    empty=FOLDER    end with code 3 unless this folder is empty
    free            end with code 5 where privileges cannot be gained
    deaf            ignore every signal that can be ignored
@@ -44,6 +45,12 @@ static int is_empty(const char *path) {
     DIR *folder = opendir(path);
     while (folder && readdir(folder)) count++;
     return count == 2;
+}
+
+static void check_nobody(void) {
+    char text[65536] = "";
+    FILE *file = fopen("/etc/passwd", "r");
+    if (file && fread(text, 1, sizeof text - 1, file) && strstr(text, ":1000:")) end(3, "there is a user 1000");
 }
 
 static void check_groups(void) {
@@ -110,6 +117,7 @@ static void obey(const char *word) {
     else if (!strncmp(word, "uid=", 4)) { if ((int)getuid() != atoi(value)) end(4, "not that user"); }
     else if (!strcmp(word, "groups")) check_groups();
     else if (!strncmp(word, "need=", 5)) { if (access(value, R_OK)) end(3, "a file is missing"); }
+    else if (!strcmp(word, "nobody")) check_nobody();
     else if (!strncmp(word, "empty=", 6)) { if (!is_empty(value)) end(3, "a folder is not empty"); }
     else if (!strcmp(word, "free")) { if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)) end(5, "not free"); }
     else if (!strcmp(word, "deaf")) for (int n = 1; n < 32; n++) signal(n, SIG_IGN);

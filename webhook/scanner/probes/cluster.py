@@ -51,9 +51,7 @@ _SCHEDULE_SECONDS = 120.0  # for a node to be there: an autoscaler needs one or 
 _SPARE = 120  # seconds that the cluster's own deadline is behind ours: asking the last pages, a slow API server
 _LOOK_SECONDS = 0.5
 _ENDING_LOOK_SECONDS = 0.2
-_GONE_SECONDS = (
-    60.0  # for a pod to be gone: the kubelet ends it within a second, and tells within ten
-)
+_GONE_SECONDS = 60.0  # for a pod to be gone: two or three are usual
 _SWEEP_SPARE = timedelta(minutes=10)  # for clocks that differ, so that nobody's living pod is swept
 _NO_COMMAND = "no command specified"  # containerd, pkg/cri/server/container_create.go
 _NO_REGISTRY = ("oci:", "docker-archive:", "oci-archive:", "docker-daemon:", "dir:")

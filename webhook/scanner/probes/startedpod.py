@@ -26,9 +26,7 @@ _BLIND = 30.0  # seconds without an answer of the API server's after which a pro
 _LOG_LIMIT = 256 * 1024  # bytes: 20 lines of what containerd takes for one line, 16 KiB
 _TRY_AGAIN = 2.0  # seconds between two tries of the loopback interface
 _READY_LAG = 5.0  # seconds that the kubelet may need to see a server and say so; two are usual
-_LOOPBACK_SECONDS = (
-    5.0  # for any byte of an answer, where only the loopback interface could have one
-)
+_LOOPBACK_SECONDS = 5.0  # for any byte of an answer that only the loopback interface gives
 
 
 class StartedPod:

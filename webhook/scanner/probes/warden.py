@@ -88,7 +88,7 @@ def _attempt(request: Request, folder: Path, lifeline: socket.socket | None) -> 
         return run_program(
             request.command,
             timeout=request.timeout,
-            environment=os.environ,
+            environment={**os.environ, "TMPDIR": str(folder)} if request.long else os.environ,
             folder=folder,
             merged=request.merged,
             lifeline=lifeline,
