@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run venv test check lint unit cluster bench lock image clean
+.PHONY: help run venv test lint packages unit cluster bench lock image clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,13 +34,16 @@ lint: $(VENV)/.dev ## Formatter, ruff, mypy --strict, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.dev ## Unit, property and HTTP tests
+packages: ## Install the Debian packages that the tests run, as root; elsewhere say what is missing
+	@tests/install-packages || [ $$? -eq 3 ]
+
+unit: $(VENV)/.dev packages ## Unit, property and HTTP tests; images, registries and containers where podman is there
 	$(BIN)/python -m pytest -m "not cluster"
 
-cluster: $(VENV)/.dev ## Tests against a real Kubernetes API server (built once, about 8 minutes, where there is none)
+cluster: $(VENV)/.dev packages ## Tests against a real Kubernetes API server (built once, about 8 minutes, where there is none)
 	$(BIN)/python -m pytest -m cluster
 
-bench: $(VENV)/.dev ## Measure decisions, the server and loading, each beside a floor
+bench: $(VENV)/.dev ## Measure decisions, loading, the server and the scanner, each beside a floor
 	$(BIN)/python -m bench
 
 lock: $(VENV)/.dev ## Lock the dependencies anew, with hashes and without addresses

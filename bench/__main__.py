@@ -50,7 +50,7 @@ _PARTS = ("decision", "loading", "server", "scanner")
     "--rounds", type=click.IntRange(1), default=3, show_default=True, help="Of load on each server."
 )
 def main(document: Path, parts: tuple[str, ...], scans: int, seconds: int, rounds: int) -> None:
-    """Measure nbgate, each figure beside a floor of the same run. About three minutes on two processors."""
+    """Measure nbgate, each figure beside a floor of the same run. About five minutes on two processors."""
     _prepare(document)
     chosen = parts or _possible()
     started = time.monotonic()

@@ -1,7 +1,6 @@
 """`nbgate scan` and `skopeo copy`, as a person types them: timed from outside, on all processors."""
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from bench.child import CouldNotMeasure
 from bench.registry import Fetch, Registry
 
+COPIER = "skopeo"
 _SECONDS = 600  # for one run; a second is usual
 
 
@@ -38,13 +38,8 @@ def scan(registry: Registry, images: Sequence[str], home: Path) -> Run:
 def copy(registry: Registry, image: str, folder: Path) -> Run:
     """Copy an image to a new folder, which is removed again."""
     with tempfile.TemporaryDirectory(dir=folder) as target:
-        command = ["skopeo", "--insecure-policy", "copy", "--quiet", "--src-tls-verify=false"]
+        command = [COPIER, "--insecure-policy", "copy", "--quiet", "--src-tls-verify=false"]
         return _run(registry, [*command, f"docker://{image}", f"dir:{target}"], folder)
-
-
-def copier_missing() -> bool:
-    """Tell whether there is no skopeo."""
-    return shutil.which("skopeo") is None
 
 
 def _run(registry: Registry, command: Sequence[str], home: Path) -> Run:

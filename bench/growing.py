@@ -1,5 +1,6 @@
 """One layer that grows, of 10 MB to 2 GB: the most memory that its scan takes, and how fast it is read."""
 
+import json
 import random
 import tarfile
 import tempfile
@@ -8,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.child import measure
+from bench.child import CouldNotMeasure, measure
 from bench.registry import Registry
 from bench.row import Aim, Row
+from bench.scans import BARE, INSIDE
 
-_MODULE = "bench.scaninside"
 _MB = 1_000_000
 _SIZES = {"10 MB": 10, "100 MB": 100, "1 GB": 1000, "2 GB": 2000}
 _SMALLEST = "10 MB"
@@ -63,7 +64,7 @@ def growing_rows(folder: Path, rounds: int) -> Iterator[Row]:
             figure=name,
             unit="MB/s",
             samples=cost.speeds(cost.scanned),
-            floor="fetched by http.client, hashed and unpacked",
+            floor=BARE,
             floor_samples=cost.speeds(cost.read),
         )
 
@@ -73,13 +74,16 @@ def _measured(folder: Path, size: int, rounds: int) -> _Cost:
         config = registry.upload("growing", [_CONFIG_TEXT], _CONFIG)
         layer = registry.upload("growing", _layer(size), _LAYER)
         manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": [layer]}
-        image = registry.tag("growing", "v1", manifest)
+        registry.tag("growing", "v1", json.dumps(manifest).encode(), _MANIFEST)
         url = registry.blob_url("growing", layer["digest"])
         cost = _Cost(size=layer["size"])
         for number in range(rounds):
             home = str(folder / f"home-{number}")
-            cost.read.append(measure(_MODULE, "read", url, home))
-            cost.scanned.append(measure(_MODULE, "scan", image, home))
+            cost.read.append(measure(INSIDE, "read", home, url))
+            registry.take()
+            cost.scanned.append(measure(INSIDE, "scan", home, f"{registry.host}/growing:v1"))
+            if sum(fetch.size for fetch in registry.take()) < layer["size"]:
+                raise CouldNotMeasure("the layer that grows was not read")
     return cost
 
 

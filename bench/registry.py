@@ -89,15 +89,13 @@ class Registry:
         self._ask("PUT", f"{sent['location']}&digest={digest}")
         return {"mediaType": media_type, "digest": digest, "size": size}
 
-    def tag(self, repository: str, tag: str, manifest: Mapping[str, Any]) -> str:
-        """Store a manifest; give the reference that names it."""
-        body = json.dumps(manifest).encode()
-        headers = {"Content-Type": manifest["mediaType"]}
-        self._ask("PUT", f"/v2/{repository}/manifests/{tag}", body, headers)
-        return f"{self.host}/{repository}:{tag}"
+    def tag(self, repository: str, tag: str, manifest: bytes, media_type: str) -> None:
+        """Store a manifest."""
+        headers = {"Content-Type": media_type}
+        self._ask("PUT", f"/v2/{repository}/manifests/{tag}", manifest, headers)
 
     def blob_url(self, repository: str, digest: str) -> str:
-        """Name where a blob is fetched."""
+        """Tell where a blob is."""
         return f"http://{self.host}/v2/{repository}/blobs/{digest}"
 
     def take(self) -> list[Fetch]:

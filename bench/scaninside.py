@@ -1,7 +1,7 @@
-"""Run as `python -m bench.scaninside MODE NAME HOME`: what one fresh process can tell of a scan, as JSON.
+"""Run as `python -m bench.scaninside MODE HOME NAME...`: what one fresh process can tell of a scan, as JSON.
 
-`scan` runs `nbgate scan --probe none` on an image, everything imported before; `read` is the floor: it fetches a blob
-by http.client, hashes and unpacks it as it comes, and looks at nothing.
+`scan` runs `nbgate scan --probe none` on images, everything imported before; `read` is the floor: it fetches blobs by
+http.client, hashes and unpacks them as they come, and looks at nothing.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, redirect_stderr, redirect_stdout
 from urllib.parse import urlsplit
 
@@ -23,15 +23,20 @@ from webhook.cli.scan import command
 _CHUNK = 64 * 1024
 
 
-def _scan(image: str) -> None:
+def _scan(images: Sequence[str]) -> None:
     said = io.StringIO()
     with redirect_stdout(io.StringIO()), redirect_stderr(said):
-        code = command.main(["--probe", "none", image], standalone_mode=False)
+        code = command.main(["--probe", "none", *images], standalone_mode=False)
     if code not in {0, 1}:  # 1: it does not conform
         raise SystemExit(said.getvalue())
 
 
-def _read(url: str) -> None:
+def _read(urls: Sequence[str]) -> None:
+    for url in urls:
+        _read_one(url)
+
+
+def _read_one(url: str) -> None:
     parts = urlsplit(url)
     hashed, unpacked = hashlib.sha256(), zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     with closing(http.client.HTTPConnection(parts.netloc)) as connection:
@@ -44,11 +49,11 @@ def _read(url: str) -> None:
         raise SystemExit(f"{url} holds something else")
 
 
-_MODES: Mapping[str, Callable[[str], None]] = {"scan": _scan, "read": _read}
+_MODES: Mapping[str, Callable[[Sequence[str]], None]] = {"scan": _scan, "read": _read}
 
 if __name__ == "__main__":
-    mode, name, os.environ["NBGATE_HOME"] = sys.argv[1:]
+    mode, os.environ["NBGATE_HOME"], *names = sys.argv[1:]
     started = time.perf_counter()
-    _MODES[mode](name)
+    _MODES[mode](names)
     taken = time.perf_counter() - started
     sys.stdout.buffer.write(orjson.dumps({"seconds": taken, "most": most_resident()}))

@@ -11,21 +11,23 @@ from bench.child import CouldNotMeasure
 from bench.registry import Registry
 from tests.images.building import digest, push
 
-_TAG = "v1"
+_WHOLE, _LESS = "whole", "less"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """An image in a registry, and the bytes of its blobs by their digests, its manifest among them."""
+    """An image in a registry.
 
+    Attributes:
+        layers: the bytes of each by its digest, from the lowest up.
+        others: the bytes of its manifest and its config.
+
+    """
+
+    repository: str
     reference: str
-    blobs: Mapping[str, int]
     layers: Mapping[str, int]
-
-    @property
-    def size(self) -> int:
-        """Bytes of all that belongs to it."""
-        return sum(self.blobs.values())
+    others: int
 
 
 class Shelf:
@@ -35,36 +37,38 @@ class Shelf:
         self._registry, self._layouts = registry, layouts
         try:
             for name, layout in layouts.items():
-                push(layout, f"{registry.host}/{name}:{_TAG}")
+                push(layout, f"{registry.host}/{name}:{_WHOLE}")
         except subprocess.SubprocessError as error:
             raise CouldNotMeasure(f"an image cannot be pushed: {error}") from error
 
     def image(self, name: str) -> Image:
         """Describe an image as it was built."""
-        layout = self._layouts[name]
-        named = digest(layout)
-        text = _blob(layout, named)
-        manifest = json.loads(text)
-        return _image(f"{self._registry.host}/{name}:{_TAG}", manifest, {named: len(text)})
+        return self._describe(name, _WHOLE, self._manifest(name))
 
-    def lowered(self, name: str) -> Image:
-        """Put an image there again without its topmost layer."""
-        layout = self._layouts[name]
-        manifest = json.loads(_blob(layout, digest(layout)))
-        manifest["layers"].pop()
-        config = json.loads(_blob(layout, manifest["config"]["digest"]))
-        config["rootfs"]["diff_ids"].pop()
-        manifest["config"] = self._registry.upload(
-            name, [json.dumps(config).encode()], manifest["config"]["mediaType"]
+    def without(self, name: str, layer: str) -> Image:
+        """Put an image there again without one of its layers."""
+        manifest = json.loads(self._manifest(name))
+        number = [each["digest"] for each in manifest["layers"]].index(layer)
+        del manifest["layers"][number]
+        config = json.loads(self._blob(name, manifest["config"]["digest"]))
+        del config["rootfs"]["diff_ids"][number]
+        text = json.dumps(config).encode()
+        manifest["config"] = self._registry.upload(name, [text], manifest["config"]["mediaType"])
+        changed = json.dumps(manifest).encode()
+        self._registry.tag(name, _LESS, changed, manifest["mediaType"])
+        return self._describe(name, _LESS, changed)
+
+    def _describe(self, name: str, tag: str, text: bytes) -> Image:
+        manifest: dict[str, Any] = json.loads(text)
+        return Image(
+            repository=name,
+            reference=f"{self._registry.host}/{name}:{tag}",
+            layers={layer["digest"]: layer["size"] for layer in manifest["layers"]},
+            others=len(text) + manifest["config"]["size"],
         )
-        return _image(self._registry.tag(name, "lowered", manifest), manifest, {})
 
+    def _manifest(self, name: str) -> bytes:
+        return self._blob(name, digest(self._layouts[name]))
 
-def _image(reference: str, manifest: Mapping[str, Any], own: Mapping[str, int]) -> Image:
-    layers = {layer["digest"]: layer["size"] for layer in manifest["layers"]}
-    config = {manifest["config"]["digest"]: manifest["config"]["size"]}
-    return Image(reference=reference, blobs={**own, **config, **layers}, layers=layers)
-
-
-def _blob(layout: Path, named: str) -> bytes:
-    return (layout / "blobs" / named.replace(":", "/")).read_bytes()
+    def _blob(self, name: str, named: str) -> bytes:
+        return (self._layouts[name] / "blobs" / named.replace(":", "/")).read_bytes()

@@ -311,7 +311,7 @@ def test_endless_headers_end_at_a_limit(beginning: bytes, piece: bytes) -> None:
     assert time.monotonic() - begin < 2
 
 
-def test_an_endless_body_is_not_read() -> None:
+def test_of_an_endless_body_a_bounded_part_is_read() -> None:
     sent = 0
 
     def talk(connection: socket.socket) -> None:
@@ -325,8 +325,40 @@ def test_an_endless_body_is_not_read() -> None:
         page = ask(server, View(), "/", {})
     assert isinstance(page, Page)
     assert page.good
-    # What lies in the buffers of two sockets, never read.
+    # A mebibyte, and what lies in the buffers of two sockets, never read.
     assert sent < 16 * 1024 * 1024
+
+
+def test_a_body_that_never_ends_is_not_waited_for() -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\ndata: 1\n")
+        waits_until_left(connection)
+
+    begin = time.monotonic()
+    with raw_server(talk) as server:
+        page = ask(server, View(), "/", {})
+    assert isinstance(page, Page)
+    assert page.good
+    assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize("size", [0, 1000, 500_000])
+def test_a_server_with_a_short_body_sees_its_connection_closed_in_peace(size: int) -> None:
+    ends: list[bytes | OSError] = []
+
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65536)
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode()
+        connection.sendall(head + b"x" * size)
+        try:
+            ends.append(connection.recv(1))
+        except OSError as error:
+            ends.append(error)
+
+    with raw_server(talk) as server:
+        ask(server, View(), "/", {})
+    assert ends == [b""]
 
 
 def test_a_redirect_to_where_nothing_answers_is_itself_the_answer() -> None:

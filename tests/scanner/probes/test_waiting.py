@@ -115,6 +115,17 @@ def test_an_answer_that_is_not_good_counts_once_it_has_stayed_the_same() -> None
     assert (run.prefix.status, run.root.status) == (404, 200)
 
 
+def test_a_server_that_answers_is_asked_less_often() -> None:
+    asked: list[tuple[float, str]] = []
+
+    def answer(seconds: float, path: str) -> int:
+        asked.append((seconds, path))
+        return 404
+
+    served(answer)
+    assert [seconds for seconds, path in asked if path == f"{PREFIX}/"] == [0, 1, 2, 3, 4, 5]
+
+
 def test_a_server_that_answers_404_while_it_starts_is_not_judged_by_that() -> None:
     run, took = served(lambda seconds, _: 404 if seconds < 4 else 200)
     assert run.prefix is not None

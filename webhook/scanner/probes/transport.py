@@ -1,12 +1,14 @@
 """One request to a server that may do anything: bounded in time and in bytes, whatever it sends.
 
-HTTP itself is httpcore's and h11's. Only the head of an answer is read: no body is needed to judge a page, so none is
-fetched, and nothing is ever decompressed.
+HTTP itself is httpcore's and h11's. Only the head of an answer is looked at. Of the body some is read and thrown away,
+never decompressed, only so that a server whose answer is short sees its connection closed in peace: else its log, of
+which a person is shown the end, fills with connections that were reset.
 """
 
 import socket
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import httpcore
@@ -16,7 +18,11 @@ from webhook.scanner.probes.connector import Connector
 # What servers' own heads stay under by far: nginx and Envoy take at most 60 KiB of them, Tornado 64 KiB.
 HEAD_LIMIT = 64 * 1024
 _CHUNK = 8 * 1024  # so that no read brings much more than the head
+# Bytes and seconds. Pages are some kilobytes; one that streams for ever is not waited for.
+BODY_LIMIT = 1024 * 1024
+_BODY_TIME = 0.5
 
+_FAULTS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
 _ORIGIN = httpcore.Origin(scheme=b"http", host=b"notebook", port=8888)
 
 
@@ -59,8 +65,13 @@ def fetch_head(
             httpcore.HTTPConnection(_ORIGIN, network_backend=backend) as connection,
             connection.stream("GET", _url(target), headers=list(headers.items())) as response,
         ):
-            return Head(status=response.status, headers=_decoded(response.headers))
-    except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+            head = Head(status=response.status, headers=_decoded(response.headers))
+            backend.end_head()
+            with suppress(*_FAULTS):
+                for _ in response.iter_stream():
+                    pass
+            return head
+    except _FAULTS as error:
         raise NoAnswer(_clause(error), listening=backend.connected) from error
 
 
@@ -85,16 +96,21 @@ def _clause(error: Exception) -> str:
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Hands the connector's sockets to httpcore.
-
-    Attributes:
-        connected: a connection came about.
-    """
+    """Hands the connector's sockets to httpcore; `connected` once there was one."""
 
     def __init__(self, connector: Connector, deadline: float) -> None:
         self._connector = connector
         self._deadline = deadline
-        self.connected = False
+        self._stream: _Stream | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._stream is not None
+
+    def end_head(self) -> None:
+        """Let as much of the body be read as is read at all."""
+        if self._stream is not None:
+            self._stream.end_head()
 
     def connect_tcp(
         self,
@@ -109,21 +125,26 @@ class _Backend(httpcore.NetworkBackend):
             opened = self._connector.connect(_left(self._deadline))
         except OSError as error:
             raise httpcore.ConnectError(f"no connection: {error.strerror or error}") from error
-        self.connected = True
-        return _Stream(opened, self._deadline)
+        self._stream = _Stream(opened, self._deadline)
+        return self._stream
 
 
 class _Stream(httpcore.NetworkStream):
-    """A socket with a deadline for everything together, and a limit on what is read."""
+    """A socket with a deadline for everything together, and a limit on what is read, of the head and then the body."""
 
     def __init__(self, opened: socket.socket, deadline: float) -> None:
         self._socket = opened
         self._deadline = deadline
+        self._limit = HEAD_LIMIT
         self._read = 0
 
+    def end_head(self) -> None:
+        self._limit = self._read + BODY_LIMIT
+        self._deadline = min(self._deadline, time.monotonic() + _BODY_TIME)
+
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - as above
-        if self._read >= HEAD_LIMIT:
-            raise httpcore.ReadError(f"it sends more than {HEAD_LIMIT} bytes of headers")
+        if self._read >= self._limit:
+            raise httpcore.ReadError(f"it sends more than {self._limit} bytes of headers")
         try:
             self._socket.settimeout(_left(self._deadline))
             data = self._socket.recv(min(max_bytes, _CHUNK))

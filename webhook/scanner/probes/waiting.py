@@ -40,12 +40,14 @@ class Patience:
         timeout: for a server that does not answer, or with 5xx only.
         settle: how long an answer that is not good must stay the same, for many servers answer 404 while they start;
             and how long a server that only its own machine can reach must stay so.
-        interval: between two looks.
+        interval: between two looks while nothing answers.
+        pause: between two looks once something does: each may be a line in its log, of which the end is wanted.
     """
 
     timeout: float
     settle: float = 5.0
     interval: float = 0.1
+    pause: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,7 @@ def _wait(started: Started, asker: Asker, patience: Patience, clock: Clock) -> _
             ending = "answered" if isinstance(look.answer, Page) else "silent"
         if ending is not None:
             return _Outcome(ending=ending, answer=look.answer, seconds=now - begin)
-        clock.sleep(patience.interval)
+        clock.sleep(patience.pause if isinstance(look.answer, Page) else patience.interval)
 
 
 def _look(started: Started, asker: Asker) -> _Look:
