@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.images.machine import require_images, require_tools
+from tests.scanner.podman import podman as run_podman
 from tests.scanner.podman import podman_environment
 from tests.scanner.registry import RunningRegistry
 from tests.scanner.shelf import Shelf
@@ -33,4 +34,7 @@ def podman(
     """A probe with a podman of its own, which may pull from the shelf."""
     require_tools(request.config)
     environment = podman_environment(tmp_path_factory.mktemp("podman"))
+    for base in ("base", "conforming"):
+        # What the others build on: a probe leaves what was there before it, so their layers are pulled once.
+        run_podman(environment, "pull", "--quiet", "--tls-verify=false", shelf.reference(base))
     return PodmanProbe(environment=environment, plain_http=frozenset({shelf.registry.host}))

@@ -55,6 +55,7 @@ class ImageConfig:
         env: the variables by name; the last of equal names wins, as it does in runtimes.
         ports: TCP ports that are exposed, ascending.
         volumes: paths declared as VOLUME.
+        diff_ids: digests of the layers unpacked, from the lowest up; empty where the config names none.
     """
 
     platform: str
@@ -66,6 +67,7 @@ class ImageConfig:
     working_dir: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
+    diff_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

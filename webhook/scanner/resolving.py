@@ -8,7 +8,7 @@ in the index or in their config.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from webhook.core.reference import quoted
 from webhook.scanner.documents.configs import read_config
@@ -34,7 +34,7 @@ _SHOWN = 20  # platforms in a message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """An image in what the reference names; with its documents where its config told the platform."""
+    """An image in what the reference names; with its documents where it is the only one, read to learn its platform."""
 
     platform: str
     descriptor: Descriptor
@@ -109,7 +109,8 @@ class _Walk:
             self._count(child)
             manifest = read_manifest(self._source.document(child), child)
             if manifest.artifact is None:
-                yield self._by_config(child, manifest)
+                # Its documents are read again if it is asked for: 64 of the largest would fill a gigabyte.
+                yield replace(self._by_config(child, manifest), documents=None)
 
     def _nested(self, child: Descriptor, depth: int) -> Iterator[_Found]:
         if child.platform is not None:

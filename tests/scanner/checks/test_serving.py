@@ -80,6 +80,10 @@ def test_an_image_without_a_program_fails_without_a_probe() -> None:
         (failing("silent", loopback=True), "127.0.0.1:8888 only: make it listen on 0.0.0.0"),
         (failing("silent", listening=(8000, 9000)), "listens on 8000, 9000, not on 8888"),
         (failing("silent", log=("waiting",)), "within 120 s; its last words: waiting"),
+        (
+            failing("silent", reason="8888 takes connections, but never answers"),
+            "but never answers",
+        ),
         (failing("refused", reason="exec format error"), "could not be started: exec format error"),
     ],
 )

@@ -40,6 +40,17 @@ def decided(user: str, passwd: bytes | None = PASSWD, **changes: object) -> list
         # the first line that fits is the user, as runtimes have it
         ("1000", b"jovyan:x:1000:0::/home/jovyan:\nx:x:1000:0::/x:\n", "Pass Pass Pass"),
         ("1000", b"x:x:1000:0::/x:\n" + PASSWD, "Fail Pass Fail"),
+        # lines are read as Go does it: who is first there is first here
+        ("jovyan", b"jovyan:x:zero:0::/root:\n" + PASSWD, "Pass Fail Fail"),
+        ("jovyan", b"jovyan:x:+0:0::/root:\n" + PASSWD, "Pass Fail Fail"),
+        ("jovyan", b"jovyan:x:4294967296:0::/root:\n" + PASSWD, "Pass Fail Fail"),
+        ("jovyan", b"jovyan\n" + PASSWD, "Pass Fail Fail"),
+        ("jovyan", b"#\x0c" + PASSWD[32:] + b"jovyan:x:0:0::/:\n", "Pass Fail Fail"),
+        ("jovyan", "\u2028".encode() + PASSWD[32:], "Pass Pass Pass"),
+        ("jovyan", b"\x1c" + PASSWD[32:] + b"jovyan:x:0:0::/:\n", "Pass Fail Fail"),
+        # a number is never a name
+        ("0", b"0:x:1000:100::/home/jovyan:\n", "Fail Fail Fail"),
+        ("1000", b"1000:x:0:0::/:\n" + PASSWD, "Pass Pass Pass"),
         # what is no line of a passwd file is passed over
         (
             "1000",

@@ -1,4 +1,6 @@
+import bz2
 import gzip
+import lzma
 import random
 import struct
 import sys
@@ -93,9 +95,28 @@ def test_zeros_before_a_gzip_are_none() -> None:
 
 def test_skippable_zstd_frames_are_skipped() -> None:
     skippable = struct.pack("<II", 0x184D2A5F, 7) + b"ignored"
-    packed = skippable + zstd.compress(TEXT) + skippable + zstd.compress(b"more") + skippable
+    packed = zstd.compress(TEXT) + skippable + zstd.compress(b"more") + skippable
     for size in (1, 700, 1 << 20):
         assert unpack(packed, "zstd", size) == TEXT + b"more"
+
+
+@pytest.mark.parametrize(
+    ("begin", "type_"),
+    [
+        (gzip.compress(TEXT), "none"),
+        (zstd.compress(TEXT), "none"),
+        (bz2.compress(TEXT), "none"),
+        (lzma.compress(TEXT), "none"),
+        (struct.pack("<II", 0x184D2A50, 7) + b"ignored" + TEXT, "none"),
+        (struct.pack("<II", 0x184D2A5F, 7) + b"ignored" + zstd.compress(TEXT), "zstd"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 1 << 20])
+def test_what_runtimes_would_read_otherwise_than_its_media_type_says_is_refused(
+    begin: bytes, type_: Compression, size: int
+) -> None:
+    with pytest.raises(BadContent, match=r"layer sha256:0 begins as no .* should"):
+        unpack(begin, type_, size)
 
 
 @pytest.mark.parametrize("compression", COMPRESSED)

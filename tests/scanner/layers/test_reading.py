@@ -43,7 +43,7 @@ def refusal(*members: Member) -> str:
 
 
 def test_an_empty_layer_holds_nothing() -> None:
-    assert layer() == LayerContents()
+    assert replace(layer(), diff_id="") == LayerContents()
     assert layer(folder("./"), folder("etc"), folder("home/jovyan")) == LayerContents()
 
 
@@ -68,6 +68,58 @@ def test_passwd_that_is_no_file_is_refused(kind: Kind) -> None:
 
 def test_devices_elsewhere_are_fine() -> None:
     layer(special("device", "dev/null"), special("fifo", "run/pipe"))
+
+
+OTHER = b"jovyan:x:0:0::/root:\n"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        (file("etc/passwd", PASSWD), symlink("x", "etc"), file("x/passwd", OTHER)),
+        (symlink("etc", "y"), file("etc/passwd", PASSWD), file("y/passwd", OTHER)),
+        (file("etc/passwd", PASSWD), symlink("x", "."), symlink("x/etc", "y")),
+        (file("etc/passwd", PASSWD), symlink("x", "etc"), file("x/.wh.passwd")),
+        (file("etc/passwd", PASSWD), symlink("x", "etc"), file("x/.wh..wh..opq")),
+        (
+            file("etc/passwd-", PASSWD),
+            symlink("x/y", "/etc"),
+            file("x/y/passwd-", OTHER),
+            hardlink("etc/passwd", "etc/passwd-"),
+        ),
+    ],
+)
+def test_what_could_reach_passwd_through_a_link_is_refused(members: tuple[Member, ...]) -> None:
+    # Whoever unpacks a layer follows the links that it has made; podman 4.3 and containerd do.
+    with pytest.raises(BadContent, match="lies behind a symbolic link of the same layer"):
+        layer(*members)
+
+
+def test_other_files_behind_links_and_passwd_where_a_link_was_are_read() -> None:
+    layer(symlink("bin", "usr/bin"), file("bin/passed", b""), file("usr/bin/passwd", b""))
+    assert layer(symlink("etc", "x"), folder("etc"), file("etc/passwd", PASSWD)).passwd == PASSWD
+
+
+def test_what_passwd_is_a_hard_link_to_is_what_stands_there_last() -> None:
+    found = layer(
+        file("etc/passwd-", PASSWD),
+        hardlink("etc/passwd-", "opt/other"),
+        hardlink("etc/passwd", "etc/passwd-"),
+    )
+    assert (found.passwd, found.passwd_link) == (None, "etc/passwd-")
+    many = [file(f"etc/passwd{number}", PASSWD) for number in range(4)]
+    found = layer(*many, file("etc/passwd0", OTHER), hardlink("etc/passwd", "etc/passwd0"))
+    assert found.passwd == OTHER
+
+
+@pytest.mark.parametrize("attribute", ["trusted.overlay.redirect", "user.overlay.opaque"])
+def test_attributes_by_which_overlays_show_other_files_are_refused(attribute: str) -> None:
+    info, _ = folder("etc")
+    info.pax_headers = {f"SCHILY.xattr.{attribute}": "y"}
+    with pytest.raises(BadContent, match="for overlay file systems alone"):
+        layer((info, b""))
+    info.pax_headers = {"SCHILY.xattr.user.mime_type": "y"}
+    layer((info, b""))
 
 
 def test_passwd_as_a_link_is_its_target() -> None:

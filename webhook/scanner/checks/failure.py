@@ -24,6 +24,8 @@ def _exit(run: Run) -> str:
 def _silence(run: Run) -> str:
     if run.loopback:
         return "its server listens on 127.0.0.1:8888 only: make it listen on 0.0.0.0"
+    if run.reason:
+        return f"{run.reason}{_last_words(run)}"
     if run.listening:
         ports = ", ".join(str(port) for port in run.listening[:5])
         return f"it listens on {ports}, not on 8888: set its port to 8888"

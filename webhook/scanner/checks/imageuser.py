@@ -1,16 +1,24 @@
 """Who an image runs as: its config's user, looked up in its /etc/passwd as container runtimes do.
 
-Source: opencontainers/image-spec config.md, `User`; moby/sys user.GetExecUser: the first line whose name or whose UID
-is what was written is the user; a name that is not there cannot be started, a number runs without a name.
+Source: opencontainers/image-spec config.md, `User`; moby/sys user, GetExecUser and ParsePasswdFilter, which containerd,
+CRI-O, Docker and podman share: a number is a UID and never a name; the first line that has it is the user; a name that
+is not there cannot be started, a number runs without a name. Lines are read as it reads them, for whoever reads them
+otherwise takes another line for the first: only a line feed ends one, fields that are missing are empty, and a UID that
+is no number is 0.
 """
 
+import re
 from dataclasses import dataclass
 
 from webhook.core.scan import Evidence
 from webhook.scanner.checks.seen import Seen
 
-# The largest UID that runtimes accept (moby/sys user: maxID).
-_MAX_UID = (1 << 31) - 1
+# Go, strconv.Atoi. What is beyond 64 bits is no number as a user, and the largest as a UID: both are never 1000.
+_NUMBER = re.compile(r"[+-]?[0-9]{1,64}", re.ASCII)
+# Go, unicode.IsSpace, as far as Python's strip() would take more: FS, GS, RS and US are no blanks there.
+_BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +62,9 @@ def image_user(seen: Seen) -> ImageUser:
             written=written, name=name, uid=number, home=None, evidence="Layers", unknown=unknown
         )
     for name, uid, home in _lines(seen.files.passwd or b""):
-        if name == wanted or (number is not None and uid == number):
+        if uid == number if number is not None else name == wanted:
             return ImageUser(written=written, name=name, uid=uid, home=home, evidence="Layers")
-    if wanted in {"0", "root"}:
+    if number == 0 or wanted == "root":
         # without a line for it the kernel's own meaning remains
         return ImageUser(written=written, name="root", uid=0, home=None, evidence="Config")
     name = None if number is not None else wanted
@@ -64,16 +72,15 @@ def image_user(seen: Seen) -> ImageUser:
 
 
 def _number(text: str) -> int | None:
-    if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _MAX_UID:
-        return int(text)
-    return None
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def _lines(passwd: bytes) -> list[tuple[str, int, str]]:
-    """Read passwd(5) lines as (name, UID, home); what is no such line is passed over, as runtimes do."""
+    """Read passwd(5) lines as (name, UID, home)."""
     users = []
-    for line in passwd.decode("utf-8", "replace").splitlines():
-        fields = line.strip().split(":")
-        if len(fields) >= 6 and (uid := _number(fields[2])) is not None:
-            users.append((fields[0], uid, fields[5]))
+    for line in passwd.decode("utf-8", "replace").split("\n"):
+        stripped = line.strip(_BLANKS)
+        if stripped:
+            name, _, uid, _, _, home = [*stripped.split(":"), "", "", "", "", ""][:6]
+            users.append((name, _number(uid) or 0, home))
     return users

@@ -1,6 +1,7 @@
 """What a container of an image is started with: bytes -> ImageConfig (OCI image-spec, config.md; Docker's is as it)."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from webhook.core.reading import Malformed, inside, kind_of, mapping, texts
@@ -24,7 +25,7 @@ _LABEL_NAME_LIMIT = 1024
 # Buildpacks keep JSON of some hundred kilobytes in a label.
 _LABEL_LIMIT = 1024 * 1024
 
-_DOCUMENT_KEYS = keys("os", "architecture", "variant", "config")
+_DOCUMENT_KEYS = keys("os", "architecture", "variant", "config", "rootfs")
 _KEYS = keys(
     *("User", "Env", "ExposedPorts", "Entrypoint", "Cmd", "WorkingDir", "Labels", "Volumes")
 )
@@ -37,19 +38,18 @@ def read_config(data: bytes, descriptor: Descriptor) -> ImageConfig:
 
 def read_diff_ids(data: bytes, descriptor: Descriptor) -> tuple[str, ...]:
     """Read the digests of an image's unpacked layers, from the lowest up, in its config. Raises BadContent."""
-    return read_object(
-        f"config {descriptor.digest}",
-        data,
-        lambda source: inside(source, "rootfs", lambda rootfs: _words(rootfs, "diff_ids")) or (),
-    )
+    return read_object(f"config {descriptor.digest}", data, _diff_ids)
 
 
 def _document(source: Mapping[str, Any]) -> ImageConfig:
     check_keys(source, _DOCUMENT_KEYS)
     platform = read_platform(source)
-    return inside(source, "config", lambda value: _config(value, platform)) or ImageConfig(
-        platform=platform
-    )
+    config = inside(source, "config", lambda value: _config(value, platform))
+    return replace(config or ImageConfig(platform=platform), diff_ids=_diff_ids(source))
+
+
+def _diff_ids(source: Mapping[str, Any]) -> tuple[str, ...]:
+    return inside(source, "rootfs", lambda rootfs: _words(rootfs, "diff_ids")) or ()
 
 
 def _config(source: Mapping[str, Any], platform: str) -> ImageConfig:

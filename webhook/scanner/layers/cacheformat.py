@@ -9,7 +9,7 @@ from webhook.scanner.layers.places import HOME
 from webhook.scanner.layers.reading import RULES
 
 # Must grow whenever the document changes its shape.
-FORMAT = 1
+FORMAT = 2
 VERSION = f"{FORMAT}.{RULES}"
 
 
@@ -22,6 +22,7 @@ class _Document(BaseModel):
 
     version: str
     digest: str
+    diff_id: str
     passwd: Base64Bytes | None
     passwd_link: str | None
     scripts: dict[str, tuple[Mention, ...]]
@@ -44,6 +45,7 @@ def encode(digest: str, contents: LayerContents) -> bytes:
     document = _Document.model_construct(
         version=VERSION,
         digest=digest,
+        diff_id=contents.diff_id,
         passwd=passwd,
         passwd_link=contents.passwd_link,
         scripts={path: tuple(sorted(s.mentions)) for path, s in contents.scripts.items()},
@@ -64,6 +66,7 @@ def decode(digest: str, data: bytes) -> LayerContents:
     if found.version != VERSION or found.digest != digest:
         raise NoEntry("it is of another version, or of another layer")
     return LayerContents(
+        diff_id=found.diff_id,
         passwd=found.passwd,
         passwd_link=found.passwd_link,
         scripts={

@@ -37,6 +37,7 @@ class LayerContents:
     """What one layer holds of what scans ask for.
 
     Attributes:
+        diff_id: the digest of its tar, which its image's config names it by.
         passwd: the bytes of etc/passwd, where it is a regular file here.
         passwd_link: its target, where it is a link here.
         scripts: by path; only files that mention something.
@@ -49,6 +50,7 @@ class LayerContents:
             what lower layers have at and below its path too, and is not repeated here.
     """
 
+    diff_id: str = ""
     passwd: bytes | None = None
     passwd_link: str | None = None
     scripts: Mapping[str, Script] = field(default_factory=dict)

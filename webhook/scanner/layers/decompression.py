@@ -4,6 +4,10 @@
            drives and some tools pad files
     zstd   RFC 8878: one frame after another, skippable ones among them, as zstd:chunked writes them
 
+Runtimes know a compressed layer by its first bytes, whatever its media type says (containers/image, pkg/compression;
+containerd, archive/compression). Bytes can be made that are a tar to one reader and compressed to another. So a plain
+tar must not begin as something compressed does, and zstd not with a skippable frame, by which not all of them know it.
+
 What is stored small can be large: deflate shrinks zeros to a 1030th, zstd to less than a 10,000th. So there are bounds.
 
     RATIO    Layers of programs and libraries shrink to between a half and a fifth (the two that this was measured with:
@@ -18,6 +22,7 @@ What is stored small can be large: deflate shrinks zeros to a 1030th, zstd to le
              for 32 MiB at most.
 """
 
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +45,14 @@ WINDOW_LOG = 25  # 32 MiB
 # The most that is given out at once, and the most that is fed at once: what is fed is copied for each member in it.
 PIECE = 1024 * 1024
 _FEED = 64 * 1024
+
+# How a layer must not begin: a plain tar as bzip2, gzip, xz, zstd or one of zstd's skippable frames.
+_OTHERWISE: dict[Compression, re.Pattern[bytes]] = {
+    "none": re.compile(rb"BZh|\x1f\x8b|\xfd7zXZ|\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),
+    "gzip": re.compile(rb"(?!)"),
+    "zstd": re.compile(rb"[\x50-\x5f]\x2a\x4d\x18"),
+}
+_BEGIN_LENGTH = 6
 
 
 class _Member(Protocol):
@@ -120,12 +133,27 @@ def decompress(chunks: Iterable[bytes], compression: Compression, where: str) ->
     `where` names the layer in messages. Raises BadContent: it is not what its type says, it is cut off, or it unpacks
     to more than a layer may.
     """
+    chunks = _begun(chunks, compression, where)
     if compression == "none":
         feed = _Feed(chunks, PIECE)
         return _bounded(feed, feed, where)
     feed = _Feed(chunks, _FEED)
     members = _members(feed, _Gzip if compression == "gzip" else _Zstd, where)
     return _bounded(_translated(members, compression, where), feed, where)
+
+
+def _begun(chunks: Iterable[bytes], compression: Compression, where: str) -> Iterator[bytes]:
+    """Pass chunks on, the first of them once it is known that they begin as their type says."""
+    left, begin = iter(chunks), b""
+    while len(begin) < _BEGIN_LENGTH and (chunk := next(left, None)) is not None:
+        begin += chunk
+    if _OTHERWISE[compression].match(begin):
+        raise BadContent(
+            f"{where} begins as no {'plain tar' if compression == 'none' else compression} should, though its media "
+            "type says so, and runtimes would not agree what it holds; build the image anew, with another tool"
+        )
+    yield begin
+    yield from left
 
 
 def _bounded(pieces: Iterable[bytes], feed: _Feed, where: str) -> Iterator[bytes]:

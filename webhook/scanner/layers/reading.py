@@ -6,10 +6,13 @@ that begin with `.wh..wh.` are AUFS's own and mean nothing. What is no folder re
 whole; that is seen at every place and up to two folders deep above one, `places.py` says which.
 
 Within a layer the last entry of a name wins, and one that is no folder takes away what was below it, as when it is
-unpacked. Nothing is followed: what lies behind a symbolic link is read where it lies.
+unpacked. Nothing is followed: what lies behind a symbolic link is read where it lies. But who unpacks a layer follows
+the links that it has made before, so what could reach etc/passwd so is refused: with `x -> etc`, x/passwd is the file.
 """
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from webhook.scanner.errors import BadContent
 from webhook.scanner.layers.contents import (
@@ -34,7 +37,7 @@ from webhook.scanner.layers.tarstream import Entry, entries
 from webhook.scanner.mediatypes import Compression
 
 # Must grow whenever the same layer would be read as something else, for what was read is cached.
-RULES = 1
+RULES = 2
 
 # Directories with a thousand times as many users as an image has are still smaller.
 MAX_PASSWD = 1024 * 1024
@@ -59,10 +62,16 @@ def read_layer(chunks: Iterable[bytes], compression: Compression, where: str) ->
 
     `where` begins messages: `layer sha256:…`. Raises BadContent: it is not what it should be, or a limit is passed.
     """
-    layer = _Layer(where)
-    for entry in entries(decompress(chunks, compression, where), where):
+    layer, seen = _Layer(where), hashlib.sha256()
+    for entry in entries(_hashed(decompress(chunks, compression, where), seen), where):
         layer.add(entry)
-    return layer.contents()
+    return replace(layer.contents(), diff_id=f"sha256:{seen.hexdigest()}")
+
+
+def _hashed(pieces: Iterable[bytes], seen: "hashlib._Hash") -> Iterator[bytes]:
+    for piece in pieces:
+        seen.update(piece)
+        yield piece
 
 
 class _Layer:
@@ -74,6 +83,8 @@ class _Layer:
         self._passwd_link: str | None = None
         self._etc_link: str | None = None
         self._aliases: dict[str, bytes] = {}
+        # Hashes, for a layer may have half a million links; of equal ones one too many is refused.
+        self._links: set[int] = set()
         self._scripts: Listing[frozenset[Mention]] = Listing()
         self._home = _Home()
         self._hidden: set[str] = set()
@@ -81,12 +92,27 @@ class _Layer:
 
     def add(self, entry: Entry) -> None:
         path = entry.name
+        self._check_way(entry)
         if _MARK in path and path[path.rfind("/") + 1 :].startswith(_MARK):
             self._add_whiteout(entry)
         elif entry.kind == "folder":
             self._add_folder(path)
         else:
             self._add_other(entry)
+
+    def _check_way(self, entry: Entry) -> None:
+        """Refuse what could change passwd by way of a symbolic link that the layer has before. Raises BadContent."""
+        path = entry.name
+        if self._links and _may_be_passwd(path[path.rfind("/") + 1 :]):
+            slash = path.find("/")
+            while slash >= 0:
+                if hash(path[:slash]) in self._links:
+                    raise entry.fault("lies behind a symbolic link of the same layer")
+                slash = path.find("/", slash + 1)
+        if entry.kind == "symlink":
+            self._links.add(hash(path))
+        elif self._links:
+            self._links.discard(hash(path))
 
     def contents(self) -> LayerContents:
         files = dict(self._home.files.items())
@@ -133,6 +159,7 @@ class _Layer:
     def _add_folder(self, path: str) -> None:
         if self._home.files.remove(path) or self._scripts.remove(path):
             self._hide(path)
+        self._aliases.pop(path, None)
         if path == "etc":
             self._etc_link = None
         elif path == PASSWD:
@@ -148,6 +175,7 @@ class _Layer:
             return
         self._scripts.remove_below(path)
         self._home.remove_below(path)
+        self._aliases.pop(path, None)  # it is something else now, whatever it becomes
         if place == "home":
             self._add_home(entry)
             return
@@ -170,6 +198,7 @@ class _Layer:
             return
         if path == "etc":
             self._passwd, self._passwd_link = None, None
+            self._aliases.clear()
             self._etc_link = entry.link if entry.kind == "symlink" else None
         found = self._mentions(entry, place)
         if not found:
@@ -211,6 +240,12 @@ class _Layer:
             self._passwd_link = entry.link
         else:
             raise entry.fault("is a device, or no file of any kind that can be read")
+
+
+def _may_be_passwd(name: str) -> bool:
+    """Tell whether something of that name, in whatever folder, could be etc/passwd, its folder or an alias of it."""
+    plain = name.removeprefix(_MARK)
+    return plain == "etc" or plain.startswith("passwd") or name == _OPAQUE
 
 
 class _Home:

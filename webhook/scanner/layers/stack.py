@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from webhook.core.reference import quoted
+from webhook.scanner.errors import BadContent
 from webhook.scanner.image import Descriptor, PlatformImage
 from webhook.scanner.layers.cache import LayerCache
 from webhook.scanner.layers.contents import LayerContents
@@ -28,18 +30,43 @@ def read_files(
     progress.expect(image.compressed_size)
     merge = Merge()
     left = list(image.layers)
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
+    _check_count(image)
     while left:
         layer = left.pop()
         if layer.digest in seen:  # all that it has stands in an upper layer already
             progress.expect(-layer.size)
+            _check_diff_id(image, len(left), seen[layer.digest])
             continue
-        seen.add(layer.digest)
-        merge.add(_contents(source, layer, cache, progress))
+        contents = _contents(source, layer, cache, progress)
+        seen[layer.digest] = contents.diff_id
+        _check_diff_id(image, len(left), contents.diff_id)
+        merge.add(contents)
         if left and merge.passwd_known and enough(merge.files(complete=False)):
             break
     progress.expect(-sum(layer.size for layer in left))
     return merge.files(complete=not left)
+
+
+def _check_count(image: PlatformImage) -> None:
+    told = len(image.config.diff_ids)
+    if told and told != len(image.layers):
+        raise BadContent(
+            f"manifest {image.digest} has {len(image.layers)} layers, and its config {told}; build the image anew"
+        )
+
+
+def _check_diff_id(image: PlatformImage, place: int, found: str) -> None:
+    """Hold a layer against its digest in the config, by which nodes know what they have unpacked before.
+
+    One that has it fetches no layer for it, whatever the manifest says (containerd, client, unpacker): the image would
+    run as what somebody else's layers hold. A config that names none is run by nobody, or by what its layers hold.
+    """
+    if image.config.diff_ids and image.config.diff_ids[place] != found:
+        raise BadContent(
+            f"layer {image.layers[place].digest} unpacks to {found}, and the config of {image.digest} says "
+            f"{quoted(image.config.diff_ids[place])}; build the image anew"
+        )
 
 
 def _contents(

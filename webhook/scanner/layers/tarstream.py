@@ -60,6 +60,10 @@ _KINDS: dict[int, Kind] = {
 _SPARSE = ord("S")
 _PAX, _GLOBAL = ord("x"), ord("g")
 _EXTENSIONS = frozenset(b"xgLK")
+# With them a folder shows what another one has, or hides what lower layers have, and no entry says so (Linux,
+# Documentation/filesystems/overlayfs.rst). Runtimes set what attributes they are given; tools that write layers leave
+# these out.
+_OVERLAY = (b"SCHILY.xattr.trusted.overlay.", b"SCHILY.xattr.user.overlay.")
 _SPARSE_VERSIONS = {(b"1", b"0"), (b"0", b"1"), (b"0", b"0")}
 
 
@@ -123,6 +127,8 @@ class _Extensions:
         self.seen.add(flag)
         if flag == _PAX:
             self.pax = records(data)
+            if any(key.startswith(_OVERLAY) for key in self.pax):
+                raise Malformed("an entry has attributes that are for overlay file systems alone")
         elif flag == ord("L"):
             self.name = text(data)
         else:

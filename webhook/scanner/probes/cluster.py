@@ -22,7 +22,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from webhook.kube import NAMESPACES, NETWORK_POLICIES, PODS, SERVICE_ACCOUNTS, Document, Kube
@@ -41,7 +41,7 @@ from webhook.scanner.probes.ladder import climb
 from webhook.scanner.probes.observation import Observation, Run
 from webhook.scanner.probes.podstatus import PodState, read_state
 from webhook.scanner.probes.probe import NAMESPACE, Target
-from webhook.scanner.probes.refusal import image_fault, last_word_fault
+from webhook.scanner.probes.refusal import image_fault, judged
 from webhook.scanner.probes.startedpod import StartedPod
 from webhook.scanner.probes.waiting import Patience, watch
 from webhook.scanner.progress import Progress
@@ -194,7 +194,7 @@ class _Runner:
                 self.progress.stage("waiting for the server")
                 patience = Patience(timeout=self.target.timeout)
                 run = watch(started, prefix, patience, home=home, confined=confined)
-            return _judged(run)
+            return judged(run)
         except Refused as error:
             raise ProbeError(
                 f"{error}; namespace {self.probe.namespace} must take the pods of probes: make room in its quota, "
@@ -233,12 +233,6 @@ def _refused(said: str, *, home: bool, confined: bool) -> Run:
     if reason is None:
         raise ProbeError(f"the cluster could not start the probe's pod ({said}); look at its node")
     return Run(home=home, confined=confined, ending="refused", reason=reason)
-
-
-def _judged(run: Run) -> Run:
-    """Tell a program that the kernel would not run from one that ran and ended."""
-    reason = last_word_fault(run.log) if run.ending == "exited" else None
-    return run if reason is None else replace(run, ending="refused", reason=reason, exit_code=None)
 
 
 def _is_left(pod: Document, now: datetime) -> bool:

@@ -74,12 +74,14 @@ class Observation:
     Attributes:
         runs: in order. The first is confined, with an empty home; one that does not answer is followed by one as
             Kubeflow would start it, and if that does not answer either by one without the empty volume, which tells
-            whether the volume is what it dies of.
+            whether the volume is what it dies of. What the runtime refused goes on to that at once. One that was only
+            silent with the volume, and answers without it, gets another chance with it.
     """
 
     runs: tuple[Run, ...]
 
     @property
     def answered(self) -> Run | None:
-        """The run that answered, with or without the volume; None where none did."""
-        return next((run for run in self.runs if run.ending == "answered"), None)
+        """The run that answered, rather with the volume than without it; None where none did."""
+        answered = [run for run in self.runs if run.ending == "answered"]
+        return next((run for run in answered if run.home), answered[0] if answered else None)

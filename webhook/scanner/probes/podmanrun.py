@@ -1,14 +1,13 @@
 """One start of an image by podman after another, as Kubeflow would start it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from webhook.scanner.errors import ProbeError
 from webhook.scanner.probes.container import Container
 from webhook.scanner.probes.network import Network
 from webhook.scanner.probes.observation import Run
-from webhook.scanner.probes.refusal import image_fault, lacks_folder, last_word_fault
+from webhook.scanner.probes.refusal import image_fault, judged, lacks_folder
 from webhook.scanner.probes.running import Finished
 from webhook.scanner.probes.startoptions import (
     Bounds,
@@ -71,7 +70,7 @@ class PodmanRunner:
             self._progress.stage("waiting for the server")
             with Container(name, self._warded, network) as container:
                 run = watch(container, self._prefix, self._patience, home=home, confined=confined)
-        return _judged(run)
+        return judged(run)
 
     def _start(
         self, name: str, network: Network, volume: Path | None, *, confined: bool
@@ -102,9 +101,3 @@ def _refused(finished: Finished, *, home: bool, confined: bool) -> Run:
     if reason is None:
         raise ProbeError(fault("run", finished, _START_TIME))
     return Run(home=home, confined=confined, ending="refused", reason=reason)
-
-
-def _judged(run: Run) -> Run:
-    """Tell a program that the kernel would not run from one that ran and ended."""
-    reason = last_word_fault(run.log) if run.ending == "exited" else None
-    return run if reason is None else replace(run, ending="refused", reason=reason, exit_code=None)

@@ -5,8 +5,10 @@ tell: 126 stands for a program without permission, a missing folder, and a limit
 """
 
 import re
+from dataclasses import replace
 
 from webhook.core.words import cut
+from webhook.scanner.probes.observation import Run
 
 _SHOWN = 200
 _NO_COMMAND = "no command or entrypoint provided"  # podman, specgen
@@ -41,3 +43,9 @@ def last_word_fault(log: tuple[str, ...]) -> str | None:
 def lacks_folder(said: str) -> bool:
     """Tell whether the folder to start in is not in the image, or no folder there."""
     return bool(_NO_WORKDIR.search(said))
+
+
+def judged(run: Run) -> Run:
+    """Tell a program that the kernel would not run from one that ran and ended."""
+    reason = last_word_fault(run.log) if run.ending == "exited" else None
+    return run if reason is None else replace(run, ending="refused", reason=reason, exit_code=None)
