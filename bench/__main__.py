@@ -47,10 +47,14 @@ _PARTS = ("decision", "loading", "server", "scanner")
     "--seconds", type=click.IntRange(1), default=2, show_default=True, help="Of load in each run."
 )
 @click.option(
-    "--rounds", type=click.IntRange(1), default=3, show_default=True, help="Of load on each server."
+    "--rounds",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    help="Of load on each server, and of scans.",
 )
 def main(document: Path, parts: tuple[str, ...], scans: int, seconds: int, rounds: int) -> None:
-    """Measure nbgate, each figure beside a floor of the same run. About five minutes on two processors."""
+    """Measure nbgate, each figure beside a floor of the same run. About six minutes on two processors."""
     _prepare(document)
     chosen = parts or _possible()
     started = time.monotonic()

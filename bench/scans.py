@@ -33,9 +33,12 @@ class Scans:
     ) -> Iterator[Row]:
         """Scan images with one command, and copy them one after the other."""
         self._pair(images)  # programs and images are in memory then
-        pairs = [self._pair(images) for _ in self._rounds]
-        imported = [self._inside(images)["seconds"] for _ in self._rounds]
-        scans, copies = [scanned for scanned, _ in pairs], [copied for _, copied in pairs]
+        scans, copies, imported = [], [], []
+        for _ in self._rounds:
+            scanned, copied = self._pair(images)
+            scans.append(scanned)
+            copies.append(copied)
+            imported.append(self._inside(images)["seconds"])
         layers = {digest for image in images for digest in image.layers}
         rows = [
             Row(

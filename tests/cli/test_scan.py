@@ -130,6 +130,8 @@ def test_images_may_come_from_standard_input(tmp_path: Path, good: str) -> None:
         (["a:1", "--platform", "\x1b[2J/x"], "--platform"),
         (["a:1", "--plain-http", "http://a.b"], "--plain-http"),
         (["a:1", "--token-realm", ""], "--token-realm"),
+        (["a:1", "--token-realm", "a b"], "'a b' is no registry: write HOST or HOST:PORT"),
+        (["a:1", "--save", ""], "--save: the name is empty: name a folder"),
         (["a:1", "--timeout", "2"], "--timeout"),
         (["a:1", "--timeout", "2h"], "--timeout"),
         (["a:1", "--jobs", "0"], "--jobs"),

@@ -2,9 +2,11 @@
 
 import base64
 import json
+import os
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +71,28 @@ def test_an_identity_token_is_kept(tmp_path: Path) -> None:
 
 def test_nobody_else_can_read_it_and_it_goes(tmp_path: Path) -> None:
     with merged_logins([write(tmp_path / "a.json", auths={HOST: auth("me")})], {}) as path:
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert not path.parent.exists()
+        assert stat.S_IMODE(path.parent.stat().st_mode) & 0o077 == 0
+    assert not path.exists()
+
+
+def test_it_leaves_no_logins_where_we_are_killed(tmp_path: Path) -> None:
+    named = write(tmp_path / "a.json", auths={HOST: auth("me")})
+    code = (
+        "import os, pathlib, sys; from webhook.cli.scanlogins import merged_logins\n"
+        "with merged_logins([pathlib.Path(sys.argv[1])], {}) as path:\n"
+        "    print(len(path.read_bytes()), flush=True); os.kill(os.getpid(), 9)\n"
+    )
+    (tmp_path / "tmp").mkdir()
+    killed = subprocess.run(
+        [sys.executable, "-c", code, named],
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    assert killed.returncode == -9
+    assert int(killed.stdout) > len(HOST)
+    assert not list((tmp_path / "tmp").iterdir())
 
 
 def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:

@@ -221,5 +221,5 @@ def test_a_disk_that_is_full_loses_no_result_from_the_output(
 
 def test_a_folder_that_cannot_be_is_told_before_anything_is_scanned(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(CouldNot, match=f"--save: {tmp_path}/file"):
+    with pytest.raises(CouldNot, match=f"--save: {tmp_path}/file is no folder: name one"):
         FolderStore(tmp_path / "file")

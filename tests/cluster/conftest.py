@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-import sys
 from collections.abc import Iterator
 from functools import partial
-from typing import NoReturn
 
 import pytest
 
@@ -22,7 +20,7 @@ from tests.cluster.node import Node, running_node
 from tests.cluster.nodeprograms import find_node_programs
 from tests.cluster.notebook_crd import notebook_crd
 from tests.cluster.waiting import wait_for
-from tests.images.machine import require_tools
+from tests.images.machine import require_tools, say, unavailable
 from tests.server.documents import policy, put
 from tests.server.running import RunningServer
 
@@ -34,10 +32,10 @@ def cluster(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
     """A Kubernetes that serves Notebooks: the developer's own, else one of the tests' own."""
-    found = find_kubernetes(os.environ, partial(_say, request.config))
+    found = find_kubernetes(os.environ, partial(say, request.config))
     match found:
         case Absent():
-            _unavailable(f"no Kubernetes to test on: {found.reason}")
+            unavailable(f"no Kubernetes to test on: {found.reason}")
         case ExistingCluster():
             yield from _serving_notebooks(Cluster(found.kubectl, found.kubeconfig))
         case Programs():
@@ -49,7 +47,7 @@ def cluster(
 def control_plane(cluster: Cluster) -> ControlPlane:
     """A control plane on this machine: it calls webhooks of the tests', and its audit log is at hand."""
     if not isinstance(cluster, ControlPlane):
-        _unavailable("KUBECONFIG is set, and this test needs a control plane of its own")
+        unavailable("KUBECONFIG is set, and this test needs a control plane of its own")
     return cluster
 
 
@@ -57,7 +55,7 @@ def control_plane(cluster: Cluster) -> ControlPlane:
 def controllers(cluster: Cluster) -> None:
     """Some program makes the pods of StatefulSets."""
     if not cluster.runs_controllers:
-        _unavailable("StatefulSets need a kube-controller-manager, and there is none beside etcd")
+        unavailable("StatefulSets need a kube-controller-manager, and there is none beside etcd")
 
 
 @pytest.fixture(scope="session")
@@ -67,13 +65,13 @@ def node_cluster(
     """A control plane of its own with a node that really runs pods."""
     # A developer's own cluster has nodes too, but its registry is nobody's to fill and its pods nobody's to delete.
     environment = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
-    found = find_kubernetes(environment, partial(_say, request.config))
+    found = find_kubernetes(environment, partial(say, request.config))
     if not isinstance(found, Programs):
-        _unavailable(f"no Kubernetes to test on: {getattr(found, 'reason', found)}")
+        unavailable(f"no Kubernetes to test on: {getattr(found, 'reason', found)}")
     require_tools(request.config)
     programs = find_node_programs(found)
     if isinstance(programs, Absent):
-        _unavailable(programs.reason)
+        unavailable(programs.reason)
     with running_node(found, programs, tmp_path_factory.mktemp("node")) as node:
         yield node
 
@@ -129,16 +127,3 @@ def _serving_notebooks(cluster: Cluster) -> Iterator[Cluster]:
     )
     yield cluster
     cluster.kubectl("delete", "crd", name, "--wait=false")
-
-
-def _say(config: pytest.Config, line: str) -> None:
-    """Tell the person who waits, past pytest's capture, which would show it only after a failure."""
-    with config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        sys.stderr.write(f"\n{line}\n")
-
-
-def _unavailable(reason: str) -> NoReturn:
-    """Skip, and say why; but never where the tests guard what is merged."""
-    if os.environ.get("CI"):
-        pytest.fail(f"in CI the cluster tests must run: {reason}", pytrace=False)
-    pytest.skip(reason)

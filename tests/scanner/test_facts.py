@@ -78,5 +78,6 @@ def test_notes_are_given_where_there_is_something_to_know() -> None:
     assert "http-rewrite-uri" in notes(at_root(), "Root")
     assert "http-rewrite-uri" not in notes(at_root(rewritten=page(404)), "Root")
     assert "restricted pod security" in notes(answering(confined=False), "Prefix")
+    assert notes(answering(home=False, confined=False), "Prefix") == ""
     framed = answering(prefix=page(frame_guard="X-Frame-Options: DENY"))
     assert notes(framed, "Prefix").startswith("X-Frame-Options: DENY may keep")

@@ -73,7 +73,7 @@ def test_an_archive_is_judged_but_has_no_digest_that_a_pod_could_name(archive: P
     scanned = scan(f"docker-archive:{archive}", AMD64)
     document = scanned.document
     assert document.spec.image == "registry.example.com/team/saved:v2"
-    assert (document.status.phase, document.status.digest) == ("Pending", None)
+    assert (document.status.phase, document.status.digest) == ("Failed", None)
     assert document.status.manifests == ()
     assert unknown(document.status) == SERVED
     assert scanned.savable is not None

@@ -13,6 +13,7 @@ from webhook.cli.output import Format, output_option
 from webhook.cli.scanoptions import Platform, RegistryHost, Wait
 from webhook.cli.scanprobe import ProbeChoice, ProbeName, chosen_probe
 from webhook.cli.scanrun import Request, run
+from webhook.cli.scansaying import say
 from webhook.cli.scanstore import open_store
 from webhook.cli.scanwanted import STANDARD_INPUT, Wanted, read_wanted
 from webhook.scanner.errors import SourceError
@@ -160,7 +161,7 @@ def command(
         settings = ScanSettings(
             platforms=platforms,
             registry=registry,
-            cache=None if no_cache else LayerCache(home().layers, tell=_tell),
+            cache=None if no_cache else LayerCache(home().layers, tell=say),
             probe=starter,
             start_timeout=timeout,
         )
@@ -186,7 +187,3 @@ def _check_logins(files: Sequence[Path]) -> None:
 
 def _scan(wanted: Wanted, settings: ScanSettings, progress: Progress) -> Scanned:
     return scan_image(wanted.name, settings, alias=wanted.alias, now=time.time, progress=progress)
-
-
-def _tell(line: str) -> None:
-    click.echo(f"nbgate: {line}", err=True)

@@ -1,30 +1,33 @@
 """Logins that were named for a scan, for podman: it reads one file of one form, and no pull secrets."""
 
 import base64
-import tempfile
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
 
+from webhook.scanner.errors import SourceError
 from webhook.scanner.sources.credentialfiles import read_auth_file, read_user_file, user_files
 from webhook.scanner.sources.credentials import AuthFile, Credentials, Login
 
 
 @contextmanager
 def merged_logins(named: Sequence[Path], environ: Mapping[str, str]) -> Iterator[Path]:
-    """Write the logins of the named files, and behind them those of the user's own, into one; removed afterwards.
+    """Write the logins of the named files, and behind them those of the user's own, into one that is gone with us.
 
     The form is that of containers-auth.json(5). Raises SourceError where a named file cannot be read.
     """
     own = (read_user_file(path) for path in user_files(environ))
     files = [*(read_auth_file(path) for path in named), *(file for file in own if file is not None)]
-    # A folder for its owner alone (mkdtemp), and never in the working folder.
-    with tempfile.TemporaryDirectory(prefix="nbgate-logins-") as folder:
-        path = Path(folder) / "auth.json"
-        path.write_bytes(orjson.dumps(_document(files)))
-        yield path
+    if sys.platform != "linux":
+        raise SourceError("podman: it starts images on Linux only; take --probe cluster or none")
+    # In memory and by a descriptor of ours: whatever ends us, no logins stay behind on a disk.
+    with os.fdopen(os.memfd_create("nbgate-logins"), "wb", buffering=0) as file:
+        file.write(orjson.dumps(_document(files)))
+        yield Path(f"/proc/{os.getpid()}/fd/{file.fileno()}")
 
 
 def _document(files: Sequence[AuthFile]) -> dict[str, object]:

@@ -37,8 +37,9 @@ class RegistryHost(click.ParamType[str]):
         text = str(value)
         try:
             canonical_domain(text)
-        except InvalidReference as error:
-            self.fail(str(error), param, ctx)
+        except InvalidReference:
+            # Its words are for the host in an image's name.
+            self.fail(f"{quoted(text)} is no registry: write HOST or HOST:PORT", param, ctx)
         return text
 
 

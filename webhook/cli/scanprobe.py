@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import click
-
 from webhook.cli.exits import CouldNot
+from webhook.cli.scansaying import say
 from webhook.core.reference import Reference
 from webhook.core.words import cut
 from webhook.scanner.errors import ScanError
@@ -72,16 +71,12 @@ def _default(choice: ProbeChoice, stack: ExitStack) -> Probe | None:
     except CouldNot as error:
         _say_without(str(error))
         return None
-    _say(f"images are started with podman, {probe.platform()}; --probe none leaves that out")
+    say(f"images are started with podman, {probe.platform()}; --probe none leaves that out")
     return probe
 
 
 def _say_without(reason: str) -> None:
-    _say(f"images are not started, for {reason}; what only a start can tell stays unknown")
-
-
-def _say(line: str) -> None:
-    click.echo(f"nbgate: {line}", err=True)
+    say(f"images are not started, for {reason}; what only a start can tell stays unknown")
 
 
 def _podman(choice: ProbeChoice, stack: ExitStack) -> Probe:

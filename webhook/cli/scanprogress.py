@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-import click
 from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
@@ -19,6 +18,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from webhook.cli.scansaying import say
 from webhook.core.words import clean, cut_front
 from webhook.scanner import progress
 
@@ -46,7 +46,7 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Write a line."""
-        click.echo(f"nbgate: {line}", err=True)
+        say(line)
 
 
 class Bars:

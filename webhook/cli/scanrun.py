@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import click
-
 from webhook.cli.exits import COULD_NOT, DENIED, OK, CommandError
 from webhook.cli.output import Format, emit
 from webhook.cli.scanjobs import Crew, Ended, Watcher
 from webhook.cli.scanprogress import watching
+from webhook.cli.scansaying import say
 from webhook.cli.scanstore import Store
 from webhook.cli.scantable import Row, print_scans
 from webhook.cli.scanwanted import Wanted
@@ -66,7 +65,7 @@ def run(request: Request, scan: Scan) -> int:
             _data(scans, listed=request.listed), request.output, lambda out: print_scans(out, rows)
         )
     for line in _summary(request, tally, stopped=crew.stopped_by is not None):
-        click.echo(f"nbgate: {line}", err=True)
+        say(line)
     return _exit_code(tally, crew.stopped_by)
 
 

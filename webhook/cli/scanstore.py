@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from webhook.cli.exits import CouldNot
+from webhook.cli.exits import BadInput, CouldNot
 from webhook.core.scan import ScanDocument
 from webhook.stores.problem import printable
 from webhook.stores.scanfile import write_scan
@@ -26,9 +26,12 @@ class Store(Protocol):
 
 @contextmanager
 def open_store(named: str | None, context: str | None) -> Iterator[Store | None]:
-    """Open what `--save` names, None where it names nothing. Raises CouldNot before anything is scanned."""
+    """Open what `--save` names; None without it. Raises BadInput or CouldNot, before anything is scanned."""
     if named is None:
         yield None
+    elif not named:
+        # a variable of a script that is not set; as a path it would be the working folder
+        raise BadInput("--save: the name is empty: name a folder, or cluster")
     elif named == _CLUSTER:
         # Here, so that a scan that keeps nothing there does not pay for what speaks to clusters.
         from webhook.cli.clusterstore import cluster_store  # noqa: PLC0415 - see above
@@ -47,6 +50,8 @@ class FolderStore:
         self._folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise CouldNot(f"--save: {self.place} is no folder: name one") from error
         except OSError as error:
             raise CouldNot(f"--save: {self.place} cannot be made: {error.strerror}") from error
         if not os.access(folder, os.W_OK | os.X_OK):

@@ -23,7 +23,7 @@ def _serving(status: ScanStatus) -> Iterator[str]:
 
 def _of_run(seen: Seen) -> Iterator[str]:
     run = seen.answered
-    if run is not None and not run.confined:
+    if run is not None and run.home and not run.confined:
         yield (
             "it does not start without privilege escalation and capabilities: Kubeflow allows them, "
             "a namespace with restricted pod security does not"

@@ -2,9 +2,10 @@
 
 What is chosen for a platform must be what a node would run, else an index could show the scan one image and the node
 another. So the order is that of containerd (images.Manifest): in each index first the children that state a platform,
-as they stand, then the others, whose config tells it; the first of a platform counts, and no later one is ever run.
-An annotation decides nothing here, for runtimes read none: attestations are known by their platform, unknown/unknown,
-in the index or in their config.
+as they stand, then the others, whose config tells it; the first of a platform counts. CRI-O and podman do not always
+take the first (containers/image, chooseInstance: one with the annotation for zstd goes before, and arm64/v8 before
+arm64), so an index that states an asked platform for two images is refused. Attestations are known by their platform,
+unknown/unknown, in the index or in their config.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,6 +58,8 @@ def load_image(source: Source, platforms: tuple[str, ...] | None) -> Image:
     if not images:
         raise BadContent(_no_linux_fault(descriptor, found))
     chosen = _chosen(descriptor, images, platforms)
+    for image in chosen:
+        _check_only(descriptor, image, found)
     return Image(
         digest=descriptor.digest,
         manifests=tuple((image.platform, image.descriptor.digest) for image in images.values()),
@@ -165,6 +168,17 @@ def _chosen(
                 "build it for that, or name another with --platform"
             )
     return tuple(images[name] for name in asked)
+
+
+def _check_only(descriptor: Descriptor, chosen: _Found, found: Sequence[_Found]) -> None:
+    for other in found:
+        # None: its config told the platform, by which nobody chooses who was told of another.
+        stated = other.descriptor.platform is not None and other.platform == chosen.platform
+        if stated and other.descriptor.digest != chosen.descriptor.digest:
+            raise BadContent(
+                f"index {descriptor.digest} holds two images for {chosen.platform}, {chosen.descriptor.digest} and "
+                f"{other.descriptor.digest}, and nodes differ in which they run: push an index with one of them"
+            )
 
 
 def _load(source: Source, image: _Found) -> PlatformImage:

@@ -128,8 +128,8 @@ def _unprobed(platform: str, probe: Probe | None) -> str:
     if platform == runs:
         return ""
     return (
-        f"it cannot be started here, on {runs}: scan it on {platform} too, "
-        f"or leave it out with --platform {runs}"
+        f"it cannot be started here, on {runs}: scan it on {platform}, "
+        f"or leave that out with --platform {runs}"
     )
 
 
@@ -140,7 +140,7 @@ def _status(
     first = image.platforms[0]
     known = opened.savable is None
     return ScanStatus(
-        phase="Complete" if known else "Pending",
+        phase="Complete" if known else "Failed",
         digest=image.digest if known else None,
         manifests=_manifests(image) if known else (),
         verdict=verdict_of(checks),

@@ -121,8 +121,8 @@ def test_an_empty_volume_that_kills_says_what_it_hides() -> None:
     check = decided(sight)["empty-home"]
     assert check.evidence == "Probe"
     assert "exited with code 1" in check.message
-    assert "hides 4 files of it: .bashrc, app" in check.message
-    assert "outside /home/jovyan" in check.message
+    assert "hides 4 files of it: .bashrc, app; its last words: ModuleNotFoundError" in check.message
+    assert check.message.index("outside /home/jovyan") < check.message.index("hides")
 
 
 @pytest.mark.parametrize(

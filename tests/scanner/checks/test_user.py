@@ -72,6 +72,7 @@ def test_a_failure_names_the_user_and_the_cure() -> None:
     root = [check.message for check in decided("")]
     assert root[0].startswith("the image sets no user, so it runs as root: add")
     assert root[1] == 'user root has UID 0: add "USER 1000"'
+    assert root[2].endswith(': add "USER 1000"')
     assert root[2].startswith("root's home is /root in /etc/passwd")
     unknown = decided("nobody")
     assert "user nobody is not in /etc/passwd, so nothing can start it" in unknown[1].message
@@ -106,3 +107,30 @@ def test_no_user_and_no_passwd_is_too_strange(user: str, passwd: bytes) -> None:
         assert check.result in {"Pass", "Fail"}
         assert check.message.isprintable()
         assert len(check.message) <= 300
+
+
+@pytest.mark.parametrize(
+    ("passwd", "cure"),
+    [
+        (b"", 'add "RUN useradd --uid 1000 --create-home jovyan" and "USER 1000"'),
+        (PASSWD, 'add "USER 1000"'),
+        (
+            b"ubuntu:x:1000:1000::/home/ubuntu:\n",
+            'add "RUN usermod --login jovyan --home /home/jovyan --move-home ubuntu" and "USER 1000"',
+        ),
+        (
+            b"jovyan:x:1001:100::/home/jovyan:\n",
+            'add "RUN usermod --uid 1000 jovyan" and "USER 1000"',
+        ),
+        (
+            b"jovyan:x:1000:100::/srv:\n",
+            'add "RUN usermod --home /home/jovyan jovyan" and "USER 1000"',
+        ),
+        (
+            b"jovyan:x:1001:100::/srv:\nalice:x:1000:100::/srv:\n",
+            'give jovyan the UID 1000 that alice has, and add "USER 1000"',
+        ),
+    ],
+)
+def test_the_cure_fits_who_is_there_already(passwd: bytes, cure: str) -> None:
+    assert decided("", passwd)[1].message == f"user root has UID 0: {cure}"

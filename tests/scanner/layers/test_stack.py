@@ -1,4 +1,5 @@
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import event, given, settings
 
 from tests.scanner.layers.tars import Member, file, folder, symlink, tar
 from tests.scanner.layers.unpacking import LAYERS, Unpacked
-from tests.scanner.memory import MemorySource, image_of, layer_descriptor
+from tests.scanner.memory import MemorySource, digest_of, image_of, layer_descriptor
 from webhook.scanner.errors import BadContent, Unreachable
 from webhook.scanner.image import Descriptor, ImageConfig, PlatformImage
 from webhook.scanner.layers.cache import LayerCache
@@ -183,3 +184,34 @@ def test_a_layer_of_an_unknown_type_is_not_fetched() -> None:
     with pytest.raises(BadContent, match="7z"):
         read_files(source, platform_image(layer), None, never, Counting())
     assert source.fetched == []
+
+
+def _told(image: PlatformImage, *diff_ids: str) -> PlatformImage:
+    return replace(image, config=replace(image.config, diff_ids=diff_ids))
+
+
+def test_layers_that_unpack_to_something_else_than_the_config_says_are_refused(
+    tmp_path: Path,
+) -> None:
+    # By the config's digests a node knows what it has; with somebody else's there, it fetches nothing.
+    layers = [file("etc/passwd", PASSWD)], [file("a")]
+    right = [digest_of(tar(*members)) for members in layers]
+    source, image = stack(*layers)
+    cache = LayerCache(tmp_path / "layers")
+    for _ in range(2):  # from the layers, and from the cache
+        read_files(source, _told(image, *right), cache, never, Counting())
+        for wrong in ((right[1], right[0]), (digest_of(b"other"), right[1])):
+            with pytest.raises(
+                BadContent, match=r"layer sha256:\w+ unpacks to sha256:\w+, and the"
+            ):
+                read_files(source, _told(image, *wrong), cache, never, Counting())
+        with pytest.raises(BadContent, match="has 2 layers, and its config 1"):
+            read_files(source, _told(image, right[1]), cache, never, Counting())
+
+
+def test_a_layer_that_stands_twice_must_be_told_twice() -> None:
+    source, image = stack([file("a")], [file("a")])
+    right = digest_of(tar(file("a")))
+    read_files(source, _told(image, right, right), None, never, Counting())
+    with pytest.raises(BadContent, match="unpacks to"):
+        read_files(source, _told(image, digest_of(b"other"), right), None, never, Counting())

@@ -10,7 +10,7 @@ from tests.scanner.hostile import HostileServer, response
 from tests.scanner.sources.talking import NAME, as_manifest, manifest, refused, talking_to
 from webhook.scanner.errors import Refused, Unreachable
 from webhook.scanner.sources.proxies import proxy_for
-from webhook.scanner.sources.urls import parse_url
+from webhook.scanner.sources.urls import InvalidUrl, parse_url
 
 PROXY = "http://proxy.tests:3128"
 
@@ -27,6 +27,24 @@ def test_each_scheme_has_its_variable() -> None:
     assert chosen("http://a.tests/", http_proxy=PROXY, https_proxy="x") == "proxy.tests:3128"
     # A web server sets it to what its client sends as the header Proxy.
     assert chosen("http://a.tests/", HTTP_PROXY=PROXY) is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "2852039166",
+        "0xa9fea9fe",
+        "169.254.43518",
+        "0251.0376.0251.0376",
+        "127.1",
+        "127.0.0.1.",
+        "0x.",
+    ],
+)
+def test_an_address_in_disguise_is_no_host_for_a_proxy_would_take_it_for_one(host: str) -> None:
+    with pytest.raises(InvalidUrl, match="no host that could be looked up"):
+        parse_url(f"http://{host}/latest/meta-data")
+    assert parse_url("http://registry1.v2.x0:5000/").host == "registry1.v2.x0"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost:5000"])

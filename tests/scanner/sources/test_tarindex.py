@@ -256,3 +256,12 @@ def test_any_change_of_an_archive_gives_an_index_or_bad_content(
     else:
         message = ""
     assert message.isprintable()
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_member_that_is_named_twice_is_refused(tmp_path: Path, *, turned: bool) -> None:
+    # Go takes the long name of GNU's, whichever comes first.
+    long, pax = member(b"long", b"a.tar\0", b"L"), member(b"pax", b"14 path=b.tar\n", b"x")
+    both = pax + long if turned else long + pax
+    _refused(tmp_path, both + member(b"x", b"") + END, "names a member twice")
+    assert _index(tmp_path, long + member(b"x", b"") + END).find("a.tar") is not None

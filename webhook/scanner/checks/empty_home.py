@@ -6,7 +6,8 @@ lies in the hidden folder, and that no script brings back, is decided.
 """
 
 from webhook.core.scan import Check
-from webhook.scanner.checks.failure import how
+from webhook.core.words import cut
+from webhook.scanner.checks.failure import how, last_words
 from webhook.scanner.checks.seen import HOME, Seen, found
 from webhook.scanner.checks.startedfile import started_files
 from webhook.scanner.image import ImageConfig
@@ -14,6 +15,7 @@ from webhook.scanner.layers.files import Enough, Files
 
 _CURE = f"install it outside {HOME}, or copy it there at start"
 _SHOWN = 3  # names of hidden files; a denial is one line
+_NAMES_LIMIT = 80
 
 
 def check(seen: Seen) -> Check:
@@ -27,7 +29,9 @@ def check(seen: Seen) -> Check:
     if run.home:
         return found("empty-home", "Pass", "Probe", f"it answers with an empty volume at {HOME}")
     failed = next((r for r in reversed(seen.observation.runs) if r.home), run)
-    message = f"with an empty volume at {HOME} {how(failed)}{_hidden(seen.files)}: {_CURE}"
+    # The cure before the details: whoever shows only the beginning shows what helps.
+    details = "; ".join(filter(None, (_hidden(seen.files), last_words(failed))))
+    message = f"with an empty volume at {HOME} {how(failed)}: {_CURE}{details and f' ({details})'}"
     return found("empty-home", "Fail", "Probe", message)
 
 
@@ -36,7 +40,8 @@ def _static(seen: Seen) -> Check:
     if hidden is not None and seen.files.complete and not _restored(seen.files):
         message = f"it starts {hidden}, which an empty volume hides: {_CURE}"
         return found("empty-home", "Fail", "Layers", message)
-    return found("empty-home", "Unknown", None, f"{seen.unprobed}{_hidden(seen.files)}")
+    hidden = _hidden(seen.files)
+    return found("empty-home", "Unknown", None, f"{seen.unprobed}{hidden and f' ({hidden})'}")
 
 
 def enough_of(config: ImageConfig) -> Enough:
@@ -61,7 +66,7 @@ def _hidden(files: Files) -> str:
     count = sum(entry.files for entry in files.home.values())
     if not count:
         return ""
-    names = ", ".join(sorted(files.home)[:_SHOWN])
+    names = cut(", ".join(sorted(files.home)[:_SHOWN]), _NAMES_LIMIT)
     least = "" if files.complete else "at least "
     back = ", which a script of its own brings back" if _restored(files) else ""
-    return f" (an empty volume hides {least}{count} files of it: {names}{back})"
+    return f"the volume hides {least}{count} files of it: {names}{back}"

@@ -7,6 +7,7 @@ and HOME in the config's environment, which programs believe rather than /etc/pa
 from webhook.core.scan import Check
 from webhook.scanner.checks.imageuser import image_user
 from webhook.scanner.checks.seen import HOME, Seen, found
+from webhook.scanner.checks.usercure import user_cure
 
 
 def check(seen: Seen) -> Check:
@@ -20,14 +21,10 @@ def check(seen: Seen) -> Check:
         return found("home-jovyan", "Unknown", "Layers", f"{user.unknown}: make it a file")
     who = user.name or user.shown
     if user.home is None:
-        message = (
-            f"{who} has no home in /etc/passwd: "
-            f'add "RUN useradd --uid 1000 --home-dir {HOME} --create-home jovyan"'
-        )
+        message = f"{who} has no home in /etc/passwd: {user_cure(seen)}"
         return found("home-jovyan", "Fail", "Layers", message)
     if _plain(user.home) != HOME:
-        cure = f'"RUN usermod --home {HOME} {who}"' if user.uid else '"USER 1000" with that home'
-        message = f"{who}'s home is {user.home or 'empty'} in /etc/passwd: add {cure}"
+        message = f"{who}'s home is {user.home or 'empty'} in /etc/passwd: {user_cure(seen)}"
         return found("home-jovyan", "Fail", "Layers", message)
     return found("home-jovyan", "Pass", "Layers", f"{who}'s home is {HOME} in /etc/passwd")
 

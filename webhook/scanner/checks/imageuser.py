@@ -61,7 +61,7 @@ def image_user(seen: Seen) -> ImageUser:
         return ImageUser(
             written=written, name=name, uid=number, home=None, evidence="Layers", unknown=unknown
         )
-    for name, uid, home in _lines(seen.files.passwd or b""):
+    for name, uid, home in passwd_lines(seen.files.passwd or b""):
         if uid == number if number is not None else name == wanted:
             return ImageUser(written=written, name=name, uid=uid, home=home, evidence="Layers")
     if number == 0 or wanted == "root":
@@ -75,7 +75,7 @@ def _number(text: str) -> int | None:
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
-def _lines(passwd: bytes) -> list[tuple[str, int, str]]:
+def passwd_lines(passwd: bytes) -> list[tuple[str, int, str]]:
     """Read passwd(5) lines as (name, UID, home)."""
     users = []
     for line in passwd.decode("utf-8", "replace").split("\n"):

@@ -6,7 +6,7 @@ program at all is decided; a port that is only declared (EXPOSE) proves nothing.
 
 from webhook.core.scan import Check
 from webhook.scanner.checks.clues import clues
-from webhook.scanner.checks.failure import how
+from webhook.scanner.checks.failure import how, last_words
 from webhook.scanner.checks.seen import Seen, found
 
 
@@ -19,7 +19,9 @@ def check(seen: Seen) -> Check:
         return found("port-8888", "Unknown", None, f"{seen.unprobed}{clues(seen, '8888')}")
     run = seen.answered
     if run is None:
-        return found("port-8888", "Fail", "Probe", how(seen.observation.runs[0]))
+        first = seen.observation.runs[0]
+        message = "; ".join(filter(None, (how(first), last_words(first))))
+        return found("port-8888", "Fail", "Probe", message)
     return found(
         "port-8888", "Pass", "Probe", f"answered on 8888 {run.seconds:.1f} s after its start"
     )

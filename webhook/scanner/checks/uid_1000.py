@@ -7,8 +7,7 @@ user, /etc/passwd where that is a name.
 from webhook.core.scan import Check
 from webhook.scanner.checks.imageuser import ImageUser, image_user
 from webhook.scanner.checks.seen import Seen, found
-
-_CURE = 'add "USER 1000"'
+from webhook.scanner.checks.usercure import user_cure
 
 
 def check(seen: Seen) -> Check:
@@ -19,15 +18,18 @@ def check(seen: Seen) -> Check:
         return _pass(user)
     if user.uid is not None:
         name = user.name if user.name and not user.is_number else user.written or "root"
-        return found("uid-1000", "Fail", evidence, f"user {name} has UID {user.uid}: {_CURE}")
+        return found(
+            "uid-1000", "Fail", evidence, f"user {name} has UID {user.uid}: {user_cure(seen)}"
+        )
     if user.unknown:
-        return found("uid-1000", "Unknown", "Layers", f"{user.unknown}: make it a file, or {_CURE}")
+        return found(
+            "uid-1000", "Unknown", "Layers", f'{user.unknown}: make it a file, or add "USER 1000"'
+        )
     return found(
         "uid-1000",
         "Fail",
         "Layers",
-        f"user {user.written} is not in /etc/passwd, so nothing can start it: "
-        f'add "RUN useradd --uid 1000 --create-home {user.written}" and "USER 1000"',
+        f"user {user.written} is not in /etc/passwd, so nothing can start it: {user_cure(seen)}",
     )
 
 

@@ -6,8 +6,7 @@ Why: Kubeflow's images, their scripts and what users install expect that name. L
 from webhook.core.scan import Check
 from webhook.scanner.checks.imageuser import image_user
 from webhook.scanner.checks.seen import Seen, found
-
-_CURE = 'add "RUN useradd --uid 1000 --create-home jovyan" and "USER 1000"'
+from webhook.scanner.checks.usercure import user_cure
 
 
 def check(seen: Seen) -> Check:
@@ -23,12 +22,13 @@ def check(seen: Seen) -> Check:
         return found("user-jovyan", "Pass", "Config" if by_name else "Layers", message)
     if user.unknown and user.name is None:
         return found("user-jovyan", "Unknown", "Layers", f"{user.unknown}: make it a file")
+    cure = user_cure(seen)
     if user.name is None:
-        message = f"{user.shown} has no name in /etc/passwd: {_CURE}"
+        message = f"{user.shown} has no name in /etc/passwd: {cure}"
     elif not user.written:
-        message = f"the image sets no user, so it runs as {user.name}: {_CURE}"
+        message = f"the image sets no user, so it runs as {user.name}: {cure}"
     elif user.is_number:
-        message = f"{user.shown} is {user.name} in /etc/passwd, not jovyan: {_CURE}"
+        message = f"{user.shown} is {user.name} in /etc/passwd, not jovyan: {cure}"
     else:
-        message = f"its user is {user.name}, not jovyan: {_CURE}"
+        message = f"its user is {user.name}, not jovyan: {cure}"
     return found("user-jovyan", "Fail", user.evidence if user.is_number else "Config", message)

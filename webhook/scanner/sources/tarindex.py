@@ -119,6 +119,9 @@ def _members(file: LocalFile, where: str) -> Iterator[_Member]:
         found = _longer(file, member, where)
         if found is None:
             yield member
+        elif longer.keys() & found.keys():
+            # Of two, Go takes a long name of GNU's, whichever comes first.
+            raise BadContent(f"{where}: the archive names a member twice: save it anew")
         longer = {} if found is None else {**longer, **found}
         offset = member.span.offset + -(-member.span.size // _BLOCK) * _BLOCK
 

@@ -7,6 +7,7 @@ from urllib.parse import urljoin, urlsplit
 import httpcore
 
 from webhook.core.words import cut
+from webhook.scanner.sources.addresses import literal
 
 _PORTS = {"http": 80, "https": 443}
 # Presigned addresses of object stores have up to some 4 KiB; servers refuse more than 8 or 16 KiB themselves.
@@ -14,6 +15,9 @@ LENGTH_LIMIT = 16 * 1024
 _TEXT = re.compile(r"[!-~]+")
 # Letters, digits, "-", "." and "_" (which some internal names have), or what stands in brackets: an IPv6 address.
 _HOST = re.compile(r"[0-9a-z_.-]{1,253}|\[[0-9a-f:.]{2,45}\]")
+_NUMERIC = re.compile(
+    r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)\.?$"
+)  # WHATWG URL, "ends in a number checker"
 _SHOWN = 120
 
 
@@ -75,7 +79,7 @@ def parse_url(text: str) -> Url:
     if "@" in parts.netloc:
         raise InvalidUrl("it holds a user name or password")
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    if not _HOST.fullmatch(host):
+    if not _HOST.fullmatch(host) or _is_odd_number(host):
         raise InvalidUrl("it has no host that could be looked up")
     query = f"?{parts.query}" if parts.query else ""
     return Url(
@@ -84,6 +88,14 @@ def parse_url(text: str) -> Url:
         port=_PORTS[parts.scheme] if port is None else port,
         target=f"{parts.path or '/'}{query}",
     )
+
+
+def _is_odd_number(host: str) -> bool:
+    """Tell whether it ends in a number and is no address as it stands: 127.1, 2852039166, 0xa9fea9fe.
+
+    Resolvers take such for IPv4 addresses (inet_aton(3)), and so do proxies, whose look-ups nobody here can judge.
+    """
+    return _NUMERIC.search(host) is not None and literal(host) is None
 
 
 def resolve_url(base: Url, location: str) -> Url:
