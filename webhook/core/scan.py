@@ -176,6 +176,7 @@ class Scan:
         is_tag: the reference is a tag, an alias of the digest that may move; with a digest in it, it is not.
         digest: what the reference resolved to, an index or a manifest; None while there is no result.
         manifests: the digests of the index's platforms.
+        rewritable: what serves at / only is not known to break behind a rewrite of its prefix to /.
         outcomes: by requirement, in the order of REQUIREMENTS; None for a requirement without a check.
         resolved_at, scanned_at: seconds since the epoch; 0 while there is no result.
         note: why there is no result: the phase, or how the last try failed.
@@ -194,6 +195,7 @@ class Scan:
     scanned_at: float
     phase: Phase
     note: str = ""
+    rewritable: bool = True
 
     def outcome(self, requirement: Requirement) -> Outcome:
         """Look up one requirement.
@@ -238,7 +240,8 @@ def _contradictions(scan: ScanDocument) -> list[Fault]:
         Fault("status.checks", f"names {name} twice")
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
-    waived = REWRITABLE if _effective(status) == "Root" else frozenset()
+    breaks = status.facts.rewritable is False
+    waived = REWRITABLE if status.serving == "Root" and not breaks else frozenset()
     failed = [c.requirement for c in status.checks if c.result == "Fail"]
     counted = [requirement for requirement in failed if requirement not in waived]
     if status.verdict == "Conforms" and counted:
@@ -273,21 +276,15 @@ def compact(document: ScanDocument) -> Scan:
         digest=status.digest if has_result else None,
         manifests=tuple(m.digest for m in status.manifests) if has_result else (),
         verdict=status.verdict if has_result and status.verdict else "Unknown",
-        serving=_effective(status),
+        serving=status.serving,
         outcomes=tuple(_outcome(by_name.get(name)) for name in REQUIREMENTS),
         cuda=status.facts.cuda,
         resolved_at=parse_time(status.resolved_at) if status.resolved_at else scanned_at,
         scanned_at=scanned_at,
         phase=status.phase,
         note="" if has_result else _note(status),
+        rewritable=status.facts.rewritable is not False,
     )
-
-
-def _effective(status: ScanStatus) -> Serving:
-    """Give what the image serves as far as Kubeflow can use it: behind a rewrite that it breaks, nothing."""
-    if status.serving == "Root" and status.facts.rewritable is False:
-        return "None"
-    return status.serving
 
 
 def _has_result(status: ScanStatus) -> bool:

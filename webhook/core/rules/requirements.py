@@ -3,7 +3,8 @@
 Why: each is one way in which a notebook ends as a spinner that never stops (docs/requirements.md has them one by one).
 Looks at: the checks of the scan of the notebook's image. Actions: `requirements`, `unknown` for a check that could not
 be decided, but never more than the requirement's own.
-An image that serves at / only works behind Istio's rewrite: `acceptRewrite` waives nb-prefix and allow-origin for it.
+An image that serves at / only works behind Istio's rewrite: `acceptRewrite` waives nb-prefix and allow-origin for it,
+unless its scan saw that it breaks there, as Jupyter does, whose redirects leave the prefix (kubeflow#7291).
 On a Notebook, Kubeflow asks Istio for that rewrite only by the annotation `notebooks.kubeflow.org/http-rewrite-uri`.
 """
 
@@ -29,7 +30,7 @@ def judge(
     if scan is None:
         return
     field = f"{spec_path}{use.container.path}.image"
-    at_root = scan.serving == "Root" and policy.accept_rewrite
+    at_root = scan.serving == "Root" and scan.rewritable and policy.accept_rewrite
     for requirement in REQUIREMENTS:
         outcome = _outcome(scan, requirement, at_root=at_root, rewritten=rewritten)
         action = policy.action_for(requirement)
