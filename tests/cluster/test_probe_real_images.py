@@ -1,82 +1,108 @@
-"""The images of the catalogue, really built, as Pods on the real node."""
+"""The images of the catalogue, really built, scanned with Pods on the real node: the verdicts that podman gives too."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from tests.cluster.controlplane import RequestRefused
+from tests.cluster.imagescan_crd import imagescan_crd
 from tests.cluster.node import Node
-from tests.images.building import push
+from tests.cluster.waiting import wait_for
 from tests.images.machine import require_images
+from tests.scanner.shelf import Shelf, failures, unknown
+from webhook.core.requirements import REQUIREMENTS
+from webhook.core.scan import read_scan_document, scan_name
 from webhook.kube import connect
 from webhook.scanner.probes.cluster import ClusterProbe
-from webhook.scanner.probes.observation import Observation
-from webhook.scanner.probes.probe import Target
-from webhook.scanner.progress import Silent
+from webhook.scanner.scanning import Scanned
 
 pytestmark = pytest.mark.cluster
 
 NAMES = ("jupyterlab", "codeserver", "needs-root", "not-empty-home", "loopback-only")
-TIMEOUT = 20.0  # seconds for a server: JupyterLab takes five on an idle machine
+TIMEOUT = 30.0  # seconds for a server: JupyterLab takes five on an idle machine
+SCANS = "/apis/nbgate.dev/v1alpha1/imagescans"
 
 
 @pytest.fixture(scope="module")
-def seen(request: pytest.FixtureRequest, node_cluster: Node) -> Iterator[dict[str, Observation]]:
-    """Probes of these images, two at once."""
-    registry = node_cluster.registry.host
+def shelf(request: pytest.FixtureRequest, node_cluster: Node) -> Shelf:
+    """The images, in the registry that the node pulls from."""
+    return Shelf(node_cluster.registry, require_images(request.config, *NAMES, "conforming"))
 
-    def observe(name: str) -> Observation:
-        digest = push(layouts[name], f"{registry}/{name}:v1")
-        target = Target(
-            image=f"{registry}/{name}@{digest}", platform="linux/amd64", timeout=TIMEOUT
-        )
-        return probe.observe(target, Silent())
 
-    layouts = require_images(request.config, *NAMES)
+@pytest.fixture(scope="module")
+def scanned(node_cluster: Node, shelf: Shelf) -> Iterator[dict[str, Scanned]]:
+    """Scans of these images, two at once."""
     with connect(kubeconfig=str(node_cluster.plane.kubeconfig)) as kube:
         probe = ClusterProbe(kube=kube)
         with ThreadPoolExecutor(2) as threads:
-            yield dict(zip(NAMES, threads.map(observe, NAMES), strict=True))
+            found = threads.map(lambda name: shelf.scan(name, probe, timeout=TIMEOUT), NAMES)
+            yield dict(zip(NAMES, found, strict=True))
 
 
-def test_a_real_jupyterlab_answers_confined_under_its_prefix(seen: dict[str, Observation]) -> None:
-    [run] = seen["jupyterlab"].runs
+def test_a_real_jupyterlab_conforms_by_evidence(scanned: dict[str, Scanned]) -> None:
+    status = scanned["jupyterlab"].document.status
+    assert (status.verdict, status.serving) == ("Conforms", "Prefix")
+    assert {c.requirement: (c.result, c.evidence) for c in status.checks} == {
+        requirement: ("Pass", "Layers" if requirement in _BY_LAYERS else "Probe")
+        for requirement in REQUIREMENTS
+    }
+    assert scanned["jupyterlab"].notes == ()  # none says that it needs privileges
 
-    assert (run.ending, run.home, run.confined) == ("answered", True, True)
-    assert run.prefix
-    assert run.prefix.good
-    assert run.prefix.allow_origin == "*"
+
+_BY_LAYERS = {"user-jovyan", "uid-1000", "home-jovyan"}
 
 
-def test_a_server_that_hides_in_its_pod_is_asked_no_more_than_once(
-    seen: dict[str, Observation],
+def test_a_server_that_hides_in_its_pod_is_told_from_one_that_listens(
+    scanned: dict[str, Scanned],
 ) -> None:
-    runs = seen["loopback-only"].runs
-
-    assert [(run.ending, run.loopback) for run in runs] == [("silent", True)] * 3
-    assert all(sum("GET /" in line for line in run.log) == 1 for run in runs)
-
-
-def test_a_server_at_its_root_answers_behind_the_rewrite(seen: dict[str, Observation]) -> None:
-    run = seen["codeserver"].answered
-
-    assert run
-    assert run.rewritten
-    assert run.rewritten.good
-    assert not (run.prefix and run.prefix.good)
+    found = failures(scanned["loopback-only"].document.status)
+    assert set(found) == {"port-8888"}
+    assert "127.0.0.1:8888 only" in found["port-8888"]
 
 
-def test_an_image_that_needs_root_says_so_in_its_log(seen: dict[str, Observation]) -> None:
-    runs = seen["needs-root"].runs
+def test_a_server_at_its_root_answers_behind_the_rewrite(scanned: dict[str, Scanned]) -> None:
+    status = scanned["codeserver"].document.status
+    assert (status.serving, status.facts.rewritable) == ("Root", True)
+    assert set(failures(status)) == {"nb-prefix", "allow-origin"}
 
-    assert {run.ending for run in runs} == {"exited"}
-    assert "root" in runs[0].log[-1]
+
+def test_an_image_that_needs_root_says_so_in_its_log(scanned: dict[str, Scanned]) -> None:
+    assert "exited" in failures(scanned["needs-root"].document.status)["port-8888"]
+    assert "root" in scanned["needs-root"].log[-1]
 
 
-def test_an_image_whose_program_the_volume_hides_starts_without_it(
-    seen: dict[str, Observation],
+def test_an_image_that_dies_of_the_empty_volume_fails_in_that_alone(
+    scanned: dict[str, Scanned],
 ) -> None:
-    assert [run.ending for run in seen["not-empty-home"].runs] == ["exited", "exited", "answered"]
-    assert seen["not-empty-home"].runs[-1].home is False
+    status = scanned["not-empty-home"].document.status
+    assert set(failures(status)) == {"empty-home"}
+    assert unknown(status) == set()
+
+
+def test_the_command_scans_in_the_cluster_and_keeps_the_result_there(
+    node_cluster: Node, shelf: Shelf, tmp_path: Path
+) -> None:
+    plane, image = node_cluster.plane, shelf.reference("conforming")
+    plane.create(imagescan_crd())
+    wait_for(lambda: plane.get(SCANS), 20, "the kind ImageScan", ignoring=(RequestRefused,))
+    own = {"KUBECONFIG": str(plane.kubeconfig), "NBGATE_HOME": str(tmp_path)}
+    words = ["--probe", "cluster", "--save", "cluster", "--platform", "linux/amd64", image]
+    done = subprocess.run(
+        [Path(sys.executable).with_name("nbgate"), "scan", *words],
+        env={**os.environ, **own},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done
+    kept = read_scan_document(plane.get(f"{SCANS}/{scan_name(image)}"))
+    assert (kept.status.verdict, kept.status.digest) == ("Conforms", shelf.digest("conforming"))
+    assert plane.get("/api/v1/namespaces/nbgate-probes/pods")["items"] == []
