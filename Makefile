@@ -40,7 +40,7 @@ packages: ## Install the Debian packages that the tests run, as root; elsewhere 
 unit: $(VENV)/.dev packages ## Unit, property and HTTP tests; images, registries and containers where podman is there
 	$(BIN)/python -m pytest -m "not cluster"
 
-cluster: $(VENV)/.dev packages ## Tests against a real Kubernetes API server (built once, about 8 minutes, where there is none)
+cluster: $(VENV)/.dev packages ## Tests against a real Kubernetes with a node (built once, about 8 minutes, where there is none)
 	$(BIN)/python -m pytest -m cluster
 
 bench: $(VENV)/.dev ## Measure decisions, loading, the server and the scanner, each beside a floor
