@@ -13,9 +13,9 @@ GOOD: Json = {"User": "1000", "Cmd": ["serve"]}
 ROOT: Json = {"Cmd": ["serve"]}
 
 
-def layout(folder: Path, config: Json = GOOD, name: str = "") -> Path:
+def layout(folder: Path, config: Json = GOOD, name: str = "", layer: bytes = LAYER) -> Path:
     """Write a layout of one image; `name` is the full reference that it has there, if any."""
-    source: MemorySource = image_of(config, LAYER)
+    source: MemorySource = image_of(config, layer)
     blobs = folder / "blobs" / "sha256"
     blobs.mkdir(parents=True)
     for digest, data in source.store.items():

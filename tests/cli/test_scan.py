@@ -10,7 +10,6 @@ import pytest
 from tests.cli.layouts import ROOT, archive, layout
 from tests.cli.running import Ended, nbgate
 from webhook.cli.scan import command
-from webhook.cli.scanprobe import local_registries
 from webhook.core.requirements import REQUIREMENTS
 from webhook.scanner.scanning import NO_PROBE
 from webhook.scanner.sources.naming import parse_name
@@ -216,24 +215,6 @@ def test_podman_that_was_asked_for_and_is_not_there_ends_it_at_once(
     assert (ended.code, ended.out) == (3, "")
     assert "podman cannot be run" in ended.err
     assert "--probe none" in ended.err
-
-
-def test_registries_of_this_machine_are_those_that_nobody_can_listen_in_on() -> None:
-    local = [
-        "localhost/a:1",
-        "localhost:5000/a:1",
-        "127.0.0.1:5000/a:1",
-        "127.9.9.9/a:1",
-        "[::1]:5/a:1",
-    ]
-    other = [
-        "a:1",
-        "localhost.example.com/a:1",
-        "10.0.0.1:5000/a:1",
-        "[fd00::1]:5/a:1",
-        "oci:localhost",
-    ]
-    assert local_registries([*local, *other]) == {name.rpartition("/")[0] for name in local}
 
 
 @pytest.mark.parametrize("words", [["--probe", "cluster"], ["--save", "cluster"]])

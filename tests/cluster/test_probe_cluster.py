@@ -22,6 +22,7 @@ from tests.cluster.node import Node
 from tests.cluster.waiting import wait_for
 from tests.images.compiling import compiled
 from tests.images.scratchimage import push_scratch_image
+from tests.scanner.probes.targets import pulled_by_nodes
 from webhook.kube import PODS, Kube, connect
 from webhook.scanner.errors import ProbeError
 from webhook.scanner.probes import clusterobjects
@@ -74,7 +75,7 @@ def pushed(
     name = f"probed-{secrets.token_hex(4)}"
     digest = push_scratch_image(node.registry, name, program, arguments, files=files)
     image = f"{node.registry.host}/{name}@{digest}"
-    return Target(image=image, platform="linux/amd64", timeout=TIMEOUT)
+    return pulled_by_nodes(image, TIMEOUT)
 
 
 # What the tests' server is told, by the name of the image; see its own words.
@@ -226,15 +227,13 @@ def test_an_image_that_is_not_there_says_nothing_of_the_image(
     image = f"{node_cluster.registry.host}/absent@sha256:{'0' * 64}"
 
     with pytest.raises(ProbeError, match=r"the cluster cannot pull .*not found.*Secret"):
-        ClusterProbe(kube=kube).observe(
-            Target(image=image, platform="linux/amd64", timeout=TIMEOUT), Silent()
-        )
+        ClusterProbe(kube=kube).observe(pulled_by_nodes(image, TIMEOUT), Silent())
 
     wait_for(lambda: pods(node_cluster) == [], 20, "the pod to be gone")
 
 
 def test_what_no_registry_has_is_refused_at_once(kube: Kube) -> None:
-    target = Target(image="oci:/images/notebook:latest", platform="linux/amd64", timeout=TIMEOUT)
+    target = pulled_by_nodes("oci:/images/notebook:latest", TIMEOUT)
 
     with pytest.raises(ProbeError, match="push it first"):
         ClusterProbe(kube=kube).observe(target, Silent())

@@ -19,6 +19,7 @@ from tests.cluster.accounts import (
 from tests.cluster.node import Node
 from tests.images.compiling import compiled
 from tests.images.scratchimage import push_scratch_image
+from tests.scanner.probes.targets import pulled_by_nodes
 from webhook.kube import connect
 from webhook.scanner.errors import ProbeError
 from webhook.scanner.probes import cluster as documented
@@ -40,7 +41,7 @@ def target(node_cluster: Node, tmp_path_factory: pytest.TempPathFactory) -> Targ
     program = compiled(SERVER, tmp_path_factory.mktemp("server"))
     digest = push_scratch_image(node_cluster.registry, "rights", program)
     image = f"{node_cluster.registry.host}/rights@{digest}"
-    return Target(image=image, platform="linux/amd64", timeout=20)
+    return pulled_by_nodes(image, 20)
 
 
 def outcome(node: Node, target: Target, directory: Path, rights: Rights) -> str:

@@ -31,10 +31,10 @@ def podman(
     tmp_path_factory: pytest.TempPathFactory,
     shelf: Shelf,
 ) -> PodmanProbe:
-    """A probe with a podman of its own, which may pull from the shelf."""
+    """A probe with a podman of its own."""
     require_tools(request.config)
     environment = podman_environment(tmp_path_factory.mktemp("podman"))
     for base in ("base", "conforming"):
-        # What the others build on: a probe leaves what was there before it, so their layers are pulled once.
+        # What the others build on: a probe leaves what was there before it, so their layers are unpacked once.
         run_podman(environment, "pull", "--quiet", "--tls-verify=false", shelf.reference(base))
-    return PodmanProbe(environment=environment, plain_http=frozenset({shelf.registry.host}))
+    return PodmanProbe(environment=environment)

@@ -19,7 +19,11 @@ LAYERS = tuple(
 
 def image(**changes: object) -> PlatformImage:
     return PlatformImage(
-        platform="linux/amd64", digest=LAYERS[0].digest, config=config(**changes), layers=LAYERS
+        platform="linux/amd64",
+        digest=LAYERS[0].digest,
+        config=config(**changes),
+        config_blob=LAYERS[0],
+        layers=LAYERS,
     )
 
 

@@ -11,6 +11,7 @@ from tests.scanner.shelf import Shelf, failures, scan, unknown
 from webhook import __version__
 from webhook.core.document import parse_time
 from webhook.core.scan import compact, read_scan_document, scan_name
+from webhook.scanner.errors import Unreachable
 from webhook.scanner.layers.cache import LayerCache
 from webhook.scanner.probes.podman import PodmanProbe
 from webhook.scanner.scanning import NO_PROBE, ScanSettings
@@ -116,3 +117,8 @@ def test_layers_that_are_known_are_not_fetched_again(shelf: Shelf, tmp_path: Pat
     assert again.document == first.document
     # its config, which is no layer
     assert len(blobs()) == before + 1
+
+
+def test_a_scan_that_takes_too_long_ends_and_says_so(shelf: Shelf) -> None:
+    with pytest.raises(Unreachable, match="longer than 0 minutes"):
+        scan(shelf.reference("conforming"), ScanSettings(longest=0))

@@ -150,8 +150,6 @@ def command(
     )
     choice = ProbeChoice(
         name=probe,
-        names=tuple(one.name for one in wanted),
-        registry=registry,
         platforms=platforms,
         namespace=probe_namespace,
         context=context,

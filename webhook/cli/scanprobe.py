@@ -4,21 +4,16 @@ A probe is imported when it is chosen: together they are a sixth of what `nbgate
 little longer than that.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from webhook.cli.exits import CouldNot
 from webhook.cli.scansaying import say
-from webhook.core.reference import Reference
 from webhook.core.words import cut
 from webhook.scanner.errors import ScanError
 from webhook.scanner.probes.probe import Probe
-from webhook.scanner.sources.addresses import Zone, literal, zone_of
-from webhook.scanner.sources.naming import parse_name
-from webhook.scanner.sources.registry import RegistryOptions
 
 ProbeName = Literal["podman", "cluster", "none"]
 _DEFAULT_PLATFORM = "linux/amd64"
@@ -31,14 +26,11 @@ class ProbeChoice:
 
     Attributes:
         name: None to take podman where it works.
-        names: of the images, for what their registries need.
         platforms: those that are judged.
         namespace, context, pull_secrets: for the cluster.
     """
 
     name: ProbeName | None
-    names: tuple[str, ...]
-    registry: RegistryOptions
     platforms: tuple[str, ...]
     namespace: str
     context: str | None
@@ -55,19 +47,19 @@ def chosen_probe(choice: ProbeChoice) -> Iterator[Probe | None]:
             case "cluster":
                 yield _cluster(choice, stack)
             case "podman":
-                yield _podman(choice, stack)
+                yield _podman()
             case _:
-                yield _default(choice, stack)
+                yield _default()
 
 
-def _default(choice: ProbeChoice, stack: ExitStack) -> Probe | None:
+def _default() -> Probe | None:
     from webhook.scanner.probes.podman import PodmanProbe  # noqa: PLC0415 - see above
 
     if not PodmanProbe().available():
         _say_without("podman is not installed")
         return None
     try:
-        probe = _podman(choice, stack)
+        probe = _podman()
     except CouldNot as error:
         _say_without(str(error))
         return None
@@ -79,41 +71,16 @@ def _say_without(reason: str) -> None:
     say(f"images are not started, for {reason}; what only a start can tell stays unknown")
 
 
-def _podman(choice: ProbeChoice, stack: ExitStack) -> Probe:
+def _podman() -> Probe:
     """Make the podman probe, and try podman: else each image would fail for itself."""
     from webhook.scanner.probes.podman import PodmanProbe  # noqa: PLC0415 - see above
 
     try:
-        probe = PodmanProbe(
-            auth_file=_auth_file(choice.registry, stack),
-            plain_http=choice.registry.plain_http | local_registries(choice.names),
-        )
+        probe = PodmanProbe()
         probe.platform()
     except ScanError as error:
         raise CouldNot(cut(str(error), _SHOWN)) from error
     return probe
-
-
-def _auth_file(registry: RegistryOptions, stack: ExitStack) -> Path | None:
-    """Give the logins that were named to podman in the one form that it reads."""
-    if not registry.auth_files:
-        return None
-    from webhook.cli.scanlogins import merged_logins  # noqa: PLC0415 - see above
-
-    return stack.enter_context(merged_logins(registry.auth_files, registry.environ))
-
-
-def local_registries(names: Sequence[str]) -> frozenset[str]:
-    """Find the registries on this machine: the scan finds out by itself whether they speak http, podman does not."""
-    parsed = (parse_name(name) for name in names)
-    domains = {one.domain for one in parsed if isinstance(one, Reference)}
-    return frozenset(domain for domain in domains if _is_local(domain))
-
-
-def _is_local(domain: str) -> bool:
-    host = domain if domain.endswith("]") else domain.rpartition(":")[0] or domain
-    address = literal(host)
-    return host == "localhost" or (address is not None and zone_of(address) is Zone.LOOPBACK)
 
 
 def _cluster(choice: ProbeChoice, stack: ExitStack) -> Probe:

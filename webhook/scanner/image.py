@@ -76,12 +76,14 @@ class PlatformImage:
 
     Attributes:
         digest: of its manifest.
+        config_blob: what the manifest says of its config.
         layers: from the lowest to the topmost, as the manifest has them; diffs without a file are among them.
     """
 
     platform: str
     digest: str
     config: ImageConfig
+    config_blob: Descriptor
     layers: tuple[Descriptor, ...]
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from webhook.core.reference import InvalidReference, Reference, parse
+from webhook.core.words import clean
 from webhook.scanner.source import Source
 from webhook.scanner.sources.archive import ArchiveSource
 from webhook.scanner.sources.layout import LayoutSource
@@ -27,7 +28,8 @@ class Opened:
 
     Attributes:
         reference: what the result is for.
-        pull_name: gives what a container runtime is told to pull, for a manifest's digest.
+        pull_name: gives what the nodes of a cluster are told to pull, for a manifest's digest; for what they cannot
+            pull, its name here.
         savable: why admission must not be given the result, which then names no digest; None where it may.
     """
 
@@ -46,7 +48,7 @@ def open_source(name: ImageName, options: RegistryOptions, alias: Reference | No
             return Opened(
                 source=layout,
                 reference=alias or _named(layout.names()) or _fallback(folder),
-                pull_name=layout.pull_name,
+                pull_name=lambda _digest: clean(f"oci:{name.folder}"),
                 savable=None if alias else _UNNAMED,
             )
         case ArchiveName():
@@ -54,7 +56,7 @@ def open_source(name: ImageName, options: RegistryOptions, alias: Reference | No
             return Opened(
                 source=archive,
                 reference=alias or _named(archive.names()) or _fallback(name.file.stem),
-                pull_name=archive.pull_name,
+                pull_name=lambda _digest: clean(f"docker-archive:{name.file}"),
                 savable=_UNPUSHED,
             )
         case _:

@@ -1,6 +1,10 @@
 """What a person sees while an image is scanned."""
 
+import time
+from collections.abc import Callable
 from typing import Protocol
+
+from webhook.scanner.errors import Unreachable
 
 
 class Progress(Protocol):
@@ -30,3 +34,39 @@ class Silent:
 
     def advance(self, size: int) -> None:
         """Count nothing."""
+
+
+class Limited:
+    """Passes on what it is told, until the time is up: then whatever is told next raises Unreachable.
+
+    Each wait of a scan has its own end, but a registry may be slow in each of a thousand layers.
+    """
+
+    def __init__(
+        self, progress: Progress, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._progress, self._clock = progress, clock
+        self._seconds = seconds
+        self._until = clock() + seconds
+
+    def stage(self, text: str) -> None:
+        """Pass it on."""
+        self._check()
+        self._progress.stage(text)
+
+    def expect(self, size: int) -> None:
+        """Pass it on."""
+        self._check()
+        self._progress.expect(size)
+
+    def advance(self, size: int) -> None:
+        """Pass it on."""
+        self._check()
+        self._progress.advance(size)
+
+    def _check(self) -> None:
+        if self._clock() > self._until:
+            raise Unreachable(
+                f"its scan took longer than {self._seconds / 60:.0f} minutes: scan it from nearer to its "
+                "registry, or build it with fewer and smaller layers"
+            )

@@ -189,6 +189,7 @@ def _load(source: Source, image: _Found) -> PlatformImage:
         platform=image.platform,
         digest=image.descriptor.digest,
         config=config,
+        config_blob=manifest.config,
         layers=manifest.layers,
     )
 

@@ -25,7 +25,7 @@ from webhook.scanner.layers.stack import read_files
 from webhook.scanner.notes import notes_of
 from webhook.scanner.opening import Opened, open_source
 from webhook.scanner.probes.probe import Probe, Target
-from webhook.scanner.progress import Progress
+from webhook.scanner.progress import Limited, Progress
 from webhook.scanner.resolving import load_image
 from webhook.scanner.sources.naming import parse_name
 from webhook.scanner.sources.registry import RegistryOptions
@@ -42,6 +42,7 @@ class ScanSettings:
         cache: what was read of layers before; None to read every layer anew.
         probe: how images are started; None to leave open what only a start can tell.
         start_timeout: seconds to wait for a server, for each start.
+        longest: seconds for everything together: two hours are 20 GB, as the largest CUDA images are, at 3 MB/s.
     """
 
     platforms: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class ScanSettings:
     cache: LayerCache | None = None
     probe: Probe | None = None
     start_timeout: float = 120
+    longest: float = 2 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ def scan_image(
     """
     opened = open_source(parse_name(name), settings.registry, parse(alias) if alias else None)
     with closing(opened.source):
+        progress = Limited(progress, settings.longest)
         progress.stage("resolving")
         image = load_image(opened.source, settings.platforms or None)
         resolved_at = now()
@@ -114,6 +117,8 @@ def _look(image: PlatformImage, opened: Opened, settings: ScanSettings, progress
     if settings.probe is not None and not unprobed:
         target = Target(
             image=opened.pull_name(image.digest),
+            source=opened.source,
+            built=image,
             platform=image.platform,
             timeout=settings.start_timeout,
         )

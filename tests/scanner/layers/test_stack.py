@@ -7,13 +7,14 @@ from hypothesis import event, given, settings
 
 from tests.scanner.layers.tars import Member, file, folder, symlink, tar
 from tests.scanner.layers.unpacking import LAYERS, Unpacked
-from tests.scanner.memory import MemorySource, digest_of, image_of, layer_descriptor
+from tests.scanner.memory import MemorySource, descriptor_of, digest_of, image_of, layer_descriptor
 from webhook.scanner.errors import BadContent, Unreachable
 from webhook.scanner.image import Descriptor, ImageConfig, PlatformImage
 from webhook.scanner.layers.cache import LayerCache
 from webhook.scanner.layers.contents import HomeEntry
 from webhook.scanner.layers.files import Enough, Files
 from webhook.scanner.layers.stack import read_files
+from webhook.scanner.mediatypes import OCI_CONFIG
 
 PASSWD = b"jovyan:x:1000:100::/home/jovyan:/bin/bash\n"
 SCRIPT = b"#!/bin/sh\nserve 8888\n"
@@ -46,7 +47,13 @@ def always(_files: Files) -> bool:
 
 def platform_image(*layers: Descriptor) -> PlatformImage:
     config = ImageConfig(platform="linux/amd64")
-    return PlatformImage(platform="linux/amd64", digest="", config=config, layers=layers)
+    return PlatformImage(
+        platform="linux/amd64",
+        digest="",
+        config=config,
+        config_blob=descriptor_of(b"{}", OCI_CONFIG),
+        layers=layers,
+    )
 
 
 def stack(*layers: list[Member]) -> tuple[MemorySource, PlatformImage]:

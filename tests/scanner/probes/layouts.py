@@ -29,6 +29,7 @@ class Content:
         links: by path, with their target.
         over: files in a second layer.
         config: more of its config.
+        annotations: of its manifest.
     """
 
     command: Sequence[str]
@@ -36,6 +37,7 @@ class Content:
     links: Mapping[str, str] = field(default_factory=dict)
     over: Mapping[str, bytes] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 class Layouts:
@@ -72,6 +74,7 @@ class Layouts:
             "mediaType": _MANIFEST,
             "config": _write(layout, json.dumps(config).encode(), _CONFIG),
             "layers": [_write(layout, layer, _LAYER) for layer in layers],
+            "annotations": dict(content.annotations),
         }
         descriptor = _write(layout, json.dumps(manifest).encode(), _MANIFEST)
         listed: list[dict[str, Any]] = [

@@ -1,6 +1,6 @@
 """A program that probes one image and says how far it is, to be ended in the midst of it.
 
-python -m tests.scanner.probes.probing IMAGE TIMEOUT [PLAIN_HTTP_REGISTRY]
+python -m tests.scanner.probes.probing IMAGE TIMEOUT
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 from tests.cluster.waiting import wait_for
 from tests.scanner.podman import leftovers
+from tests.scanner.probes.targets import observe
 from webhook.scanner.probes.podman import PodmanProbe
-from webhook.scanner.probes.probe import Target
 from webhook.scanner.progress import Silent
 
 
@@ -28,10 +28,10 @@ class Spoken(Silent):
 
 @contextmanager
 def probing(
-    environment: Mapping[str, str], stage: str, image: str, *more: str, timeout: float = 60
+    environment: Mapping[str, str], stage: str, image: str, timeout: float = 60
 ) -> Iterator[subprocess.Popen[str]]:
     """Run this program in a session of its own until it is at that stage; kill it in the end."""
-    command = [sys.executable, "-m", "tests.scanner.probes.probing", image, str(timeout), *more]
+    command = [sys.executable, "-m", "tests.scanner.probes.probing", image, str(timeout)]
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
@@ -56,7 +56,5 @@ def wait_until_nothing_is_left(environment: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    wanted, seconds, *plain = sys.argv[1:]
-    probe = PodmanProbe(environment=os.environ, plain_http=frozenset(plain))
-    target = Target(image=wanted, platform=probe.platform(), timeout=float(seconds))
-    probe.observe(target, Spoken())
+    wanted, seconds = sys.argv[1:]
+    observe(PodmanProbe(environment=os.environ), wanted, float(seconds), Spoken())

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.scanner.podman import images, podman_environment
+from tests.scanner.probes import targets
 from tests.scanner.probes.layouts import Content, Layouts
 from webhook.scanner.errors import ProbeError
 from webhook.scanner.probes.observation import Observation
 from webhook.scanner.probes.podman import PodmanProbe
-from webhook.scanner.probes.probe import Target
-from webhook.scanner.progress import Silent
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -26,8 +25,7 @@ def probe(environment: Mapping[str, str]) -> PodmanProbe:
 
 
 def observe(probe: PodmanProbe, image: str, timeout: float = TIMEOUT) -> Observation:
-    target = Target(image=image, platform=probe.platform(), timeout=timeout)
-    return probe.observe(target, Silent())
+    return targets.observe(probe, image, timeout)
 
 
 def test_a_server_under_its_prefix_answers_at_the_first_start(

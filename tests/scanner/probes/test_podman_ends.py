@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import signal
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,25 +11,25 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.waiting import wait_for
+from tests.scanner.hostile import FOREVER, Answer, HostileServer, Script, by_path, head, response
+from tests.scanner.memory import digest_of, image_of
 from tests.scanner.podman import images, leftovers, podman
+from tests.scanner.probes import targets
 from tests.scanner.probes.layouts import Layouts
 from tests.scanner.probes.probing import probing, wait_until_nothing_is_left
-from tests.scanner.probes.servers import Headers, http_server
+from tests.scanner.sources.tars import tar_of
 from webhook.scanner.errors import ProbeError
+from webhook.scanner.mediatypes import OCI_MANIFEST
 from webhook.scanner.probes.podman import PodmanProbe
-from webhook.scanner.probes.probe import Target
 from webhook.scanner.progress import Silent
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
 WAITING = "waiting for the server"
-_PULL = "podman pull"
 
 
 def observe(environment: Mapping[str, str], image: str) -> None:
-    PodmanProbe(environment=environment).observe(
-        Target(image=image, platform="linux/amd64", timeout=10), Silent()
-    )
+    targets.observe(PodmanProbe(environment=environment), image)
 
 
 def commands() -> dict[str, int]:
@@ -55,6 +52,13 @@ def wardens(environment: Mapping[str, str]) -> list[int]:
     ]
 
 
+def fetched(environment: Mapping[str, str]) -> int:
+    """Give the bytes of blobs that probes there have fetched."""
+    return sum(
+        path.stat().st_size for path in Path(environment["TMPDIR"]).glob("*/image/blobs/*/*")
+    )
+
+
 def descriptors() -> set[Path]:
     """Give the descriptors that this process has open."""
     return set(Path("/proc/self/fd").iterdir())
@@ -75,34 +79,32 @@ def test_nothing_is_left_of_one_that_is_ended_by_a_signal(
     assert images(environment) == before
 
 
-def test_a_pull_that_hangs_ends_with_its_probe(environment: Mapping[str, str]) -> None:
-    layer = {"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": 9}
-    blobs = {**layer, "digest": f"sha256:{'a' * 64}"}
-    config = {**blobs, "mediaType": "application/vnd.oci.image.config.v1+json"}
-    media_type = "application/vnd.oci.image.manifest.v1+json"
-    manifest = json.dumps(
-        {"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": [blobs]}
-    ).encode()
-    hanging, ended = threading.Event(), threading.Event()
-
-    def answer(path: str, _: Mapping[str, str]) -> tuple[int, Headers, bytes]:
-        if "/blobs/" in path:
-            hanging.set()
-            ended.wait(60)
-        return 200, [("Content-Type", media_type), ("Content-Length", str(len(manifest)))], manifest
-
-    with http_server(answer) as registry:
-        host = f"127.0.0.1:{registry.port}"
-        image = f"{host}/team/notebook@sha256:{hashlib.sha256(manifest).hexdigest()}"
-        try:
-            with probing(environment, "pulling", image, host) as process:
-                assert hanging.wait(30)
-                assert any(_PULL in each and image in each for each in commands())
-                process.kill()
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_of_one_that_is_ended_while_it_fetches(
+    environment: Mapping[str, str], number: signal.Signals
+) -> None:
+    layer = tar_of({"large": bytes(1024 * 1024)})
+    source = image_of({"Cmd": ["/large"]}, layer)
+    digest, path = source.descriptor.digest, "/v2/team/notebook"
+    manifest = source.store[digest]
+    answers: dict[str, Answer | bytes | Script] = {
+        f"{path}/blobs/{name}": response(body=data) for name, data in source.store.items()
+    }
+    answers[f"{path}/manifests/{digest}"] = response(
+        body=manifest, headers={"Content-Type": OCI_MANIFEST}
+    )
+    stalling: Answer = [
+        head(200, [("Content-Length", str(len(layer)))]),
+        layer[: len(layer) // 2],
+        FOREVER,
+    ]
+    script = by_path({**answers, f"{path}/blobs/{digest_of(layer)}": stalling})
+    with HostileServer(script) as registry:
+        image = f"{registry.host}/team/notebook@{digest}"
+        with probing(environment, "fetching", image) as process:
+            wait_for(lambda: fetched(environment) > len(layer) // 4, 30, "half a layer")
+            process.send_signal(number)
             wait_until_nothing_is_left(environment)
-            assert not any(_PULL in each and image in each for each in commands())
-        finally:
-            ended.set()
 
 
 def test_nothing_is_left_of_one_that_fails_in_the_middle(
@@ -114,9 +116,8 @@ def test_nothing_is_left_of_one_that_fails_in_the_middle(
                 raise KeyboardInterrupt
 
     probe = PodmanProbe(environment=environment)
-    target = Target(image=layouts.of("late=60"), platform="linux/amd64", timeout=60)
     with pytest.raises(KeyboardInterrupt):
-        probe.observe(target, Interrupted())
+        targets.observe(probe, layouts.of("late=60"), 60, Interrupted())
     assert leftovers(environment) == []
 
 
@@ -130,9 +131,8 @@ def test_a_probe_whose_warden_is_killed_is_an_error_and_the_next_one_clears_up(
                     os.kill(warden, signal.SIGKILL)
 
     probe = PodmanProbe(environment=environment)
-    target = Target(image=layouts.of(), platform="linux/amd64", timeout=10)
     with pytest.raises(ProbeError, match="warden of the probe"):
-        probe.observe(target, Hostile())
+        targets.observe(probe, layouts.of(), progress=Hostile())
     assert leftovers(environment)
     observe(environment, layouts.of())
 

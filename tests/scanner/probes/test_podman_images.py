@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.ports import reserved_ports
+from tests.cli.layouts import layout
 from tests.cluster.waiting import wait_for
+from tests.scanner.hostilelayers import gzip_bomb
+from tests.scanner.memory import digest_of
 from tests.scanner.podman import images, podman
 from tests.scanner.probes.layouts import Content, Layouts
 from tests.scanner.probes.probing import probing
+from tests.scanner.probes.targets import observe
 from tests.scanner.registry import RunningRegistry
-from tests.scanner.tokenserver import PASSWORD, USER
-from webhook.scanner.errors import ProbeError
+from tests.scanner.sources.tars import tar_of
+from webhook.scanner.errors import BadContent, ProbeError, ScanError
 from webhook.scanner.probes.observation import Observation
 from webhook.scanner.probes.podman import PodmanProbe
-from webhook.scanner.probes.probe import Target
 from webhook.scanner.progress import Silent
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -34,8 +35,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningRegist
 
 
 @pytest.fixture
-def probe(environment: Mapping[str, str], registry: RunningRegistry) -> PodmanProbe:
-    return PodmanProbe(environment=environment, plain_http=frozenset({registry.host}))
+def probe(environment: Mapping[str, str]) -> PodmanProbe:
+    return PodmanProbe(environment=environment)
 
 
 @pytest.fixture
@@ -44,10 +45,6 @@ def unchanged(environment: Mapping[str, str]) -> Iterator[None]:
     before = images(environment)
     yield
     assert images(environment) == before
-
-
-def observe(probe: PodmanProbe, image: str, platform: str = "linux/amd64") -> Observation:
-    return probe.observe(Target(image=image, platform=platform, timeout=10), Silent())
 
 
 def answered_with(observation: Observation) -> int:
@@ -80,10 +77,11 @@ def archived(image: str, path: Path, name: str) -> None:
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_one_in_a_registry_is_pulled_by_its_digest(
-    probe: PodmanProbe, registry: RunningRegistry, layouts: Layouts
+@pytest.mark.parametrize("kind", ["oci", "v2s2"])
+def test_one_in_a_registry_is_started_whoever_wrote_its_manifest(
+    probe: PodmanProbe, registry: RunningRegistry, layouts: Layouts, kind: str
 ) -> None:
-    image = pushed(registry, layouts.of("status=201"), "team/pulled")
+    image = pushed(registry, layouts.of("status=201"), f"team/{kind}", f"--format={kind}")
     assert answered_with(observe(probe, image)) == 201
 
 
@@ -97,17 +95,19 @@ def test_two_probes_of_one_image_at_once_do_not_hinder_each_other(
     assert found == [202] * 4
 
 
-def test_one_that_was_pulled_before_stays(
+def test_one_that_was_pulled_before_stays_as_it_is(
     probe: PodmanProbe,
     registry: RunningRegistry,
     layouts: Layouts,
     environment: Mapping[str, str],
 ) -> None:
-    image = pushed(registry, layouts.of("status=203"), "team/here")
+    content = Content(command=["/program", "status=203"], annotations={"of": "the image's own"})
+    image = pushed(registry, layouts.make(content), "team/here")
     podman(environment, "pull", "-q", "--tls-verify=false", image)
-    before = images(environment)
+    before = images(environment), podman(environment, "image", "inspect", image)
+    assert "the image's own" in before[1]
     assert answered_with(observe(probe, image)) == 203
-    assert images(environment) == before
+    assert (images(environment), podman(environment, "image", "inspect", image)) == before
     podman(environment, "rmi", image)
 
 
@@ -189,82 +189,15 @@ def test_one_that_another_probe_pulled_and_removes_meanwhile_is_started_and_remo
     stage: str,
 ) -> None:
     image = pushed(registry, layouts.of("late=1"), "team/shared")
-    with probing(environment, "starting", image, registry.host) as other:
+    with probing(environment, "starting", image) as other:
         (theirs,) = Path(environment["TMPDIR"]).iterdir()
 
         def end_the_other() -> None:
             other.kill()
             wait_for(lambda: not theirs.exists(), 30, "the other probe to end")
 
-        target = Target(image=image, platform="linux/amd64", timeout=10)
-        assert probe.observe(target, Once(stage, end_the_other)).answered is not None
-
-
-@pytest.mark.usefixtures("unchanged")
-def test_a_registry_without_tls_is_asked_only_where_that_is_allowed(
-    environment: Mapping[str, str], registry: RunningRegistry, layouts: Layouts
-) -> None:
-    image = pushed(registry, layouts.of(), "team/plain")
-    with pytest.raises(ProbeError, match=r"podman pull: .*HTTP response to HTTPS"):
-        observe(PodmanProbe(environment=environment), image)
-
-
-@pytest.mark.usefixtures("unchanged")
-def test_credentials_are_those_of_the_file(
-    environment: Mapping[str, str], layouts: Layouts, tmp_path: Path
-) -> None:
-    secret = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    with RunningRegistry(tmp_path, password=True) as closed:
-        image = pushed(
-            closed, layouts.of("status=205"), "team/x", f"--dest-creds={USER}:{PASSWORD}"
-        )
-        probe = PodmanProbe(environment=environment, plain_http=frozenset({closed.host}))
-        with pytest.raises(ProbeError, match="podman pull: "):
-            observe(probe, image)
-        probe.auth_file = tmp_path / "auth.json"
-        probe.auth_file.write_text(json.dumps({"auths": {closed.host: {"auth": secret}}}))
-        assert answered_with(observe(probe, image)) == 205
-
-
-@pytest.mark.parametrize(
-    ("image", "said"),
-    [
-        ("registry.example.com/team/notebook:v1", "has no digest"),
-        ("Not/A reference", "blank"),
-        ("oci:/no/such/folder", "cannot be given this layout"),
-        ("docker-archive:/no/such/file", "cannot be given this archive"),
-    ],
-)
-def test_what_cannot_be_pulled_is_named_in_one_line(
-    probe: PodmanProbe, image: str, said: str
-) -> None:
-    with pytest.raises(ProbeError, match=said) as caught:
-        observe(probe, image)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_registry_that_is_not_there_is_named_in_one_line(
-    environment: Mapping[str, str],
-) -> None:
-    with reserved_ports(1) as (port,):
-        host = f"127.0.0.1:{port}"
-        probe = PodmanProbe(environment=environment, plain_http=frozenset({host}))
-        with pytest.raises(ProbeError, match=r"podman pull: .*refused") as caught:
-            observe(probe, f"{host}/team/notebook@sha256:{'a' * 64}")
-    assert "\n" not in str(caught.value)
-
-
-def test_one_that_is_here_for_another_platform_is_not_started(
-    probe: PodmanProbe,
-    registry: RunningRegistry,
-    layouts: Layouts,
-    environment: Mapping[str, str],
-) -> None:
-    image = pushed(registry, layouts.of(), "team/platform")
-    podman(environment, "pull", "-q", "--tls-verify=false", image)
-    with pytest.raises(ProbeError, match="is here, but for linux/amd64: remove it"):
-        observe(probe, image, platform="linux/arm64")
-    podman(environment, "rmi", image)
+        found = observe(probe, image, progress=Once(stage, end_the_other))
+        assert found.answered is not None
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -273,15 +206,7 @@ def test_of_a_layout_the_image_of_that_name_is_started(
 ) -> None:
     layout = layouts.make(Content(command=["/program", "status=206"]), "v1", "docker.io/a/b:2")
     assert answered_with(observe(probe, layout)) == 206
-    folder = layout.removesuffix(":v1")
-    assert answered_with(observe(probe, f"{folder}:docker.io/a/b:2")) == 206
-    index = json.loads(Path(folder.removeprefix("oci:"), "index.json").read_text())
-    digest = index["manifests"][0]["digest"]
-    assert answered_with(observe(probe, f"{folder}:@{digest}")) == 206
-    with pytest.raises(ProbeError, match="its index has 0 images for 'v9'"):
-        observe(probe, f"{folder}:v9")
-    with pytest.raises(ProbeError, match="its index has 2 images for 'no name'"):
-        observe(probe, folder)
+    assert answered_with(observe(probe, f"{layout.removesuffix(':v1')}:docker.io/a/b:2")) == 206
 
 
 def test_an_archive_or_layout_takes_no_name_of_the_users_images(
@@ -326,9 +251,106 @@ def test_of_an_archive_the_image_of_that_name_or_place_is_started(
     found = {at: answered_with(observe(probe, f"{archive}:{at}")) for at in (*names, "@0", "@1")}
     assert (found[names[0]], found[names[1]]) == (208, 209)
     assert {found["@0"], found["@1"]} == {208, 209}
-    with pytest.raises(ProbeError, match="it has 2 images for 'no name': name one"):
-        observe(probe, archive)
-    with pytest.raises(ProbeError, match="it has 0 images for 'localhost/none:1'"):
-        observe(probe, f"{archive}:localhost/none:1")
-    with pytest.raises(ProbeError, match="cannot be given this archive"):
-        observe(probe, f"{archive}:@2")
+
+
+class Looking(Silent):
+    """Looks at the container that is being waited for."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.annotations: list[str] = []
+        self.layouts: list[Path] = []
+
+    def stage(self, text: str) -> None:
+        if text == "waiting for the server":
+            name = podman(self._environment, "ps", "--format", "{{.Names}}").strip()
+            self.annotations.append(annotations_of(self._environment, name))
+            self.layouts += Path(self._environment["TMPDIR"]).glob("*/image")
+
+
+def annotations_of(environment: Mapping[str, str], container: str) -> str:
+    return podman(
+        environment, "container", "inspect", "--format", "{{.Config.Annotations}}", container
+    )
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_what_its_manifest_orders_never_reaches_the_runtime(
+    probe: PodmanProbe, layouts: Layouts, environment: Mapping[str, str]
+) -> None:
+    content = Content(command=["/program"], annotations={"run.oci.ordered": "by a stranger"})
+    image = layouts.make(content)
+    progress = Looking(environment)
+    assert observe(probe, image, progress=progress).answered is not None
+    assert len(progress.annotations) == 1
+    assert "stranger" not in progress.annotations[0]
+    # Podman itself hands them on.
+    known = podman(environment, "pull", "-q", image).strip()
+    container = podman(environment, "create", known).strip()
+    assert "run.oci.ordered:by a stranger" in annotations_of(environment, container)
+    podman(environment, "rm", container)
+    podman(environment, "rmi", known)
+
+
+def test_its_layers_as_stored_are_gone_before_it_is_waited_for(
+    probe: PodmanProbe, layouts: Layouts, environment: Mapping[str, str]
+) -> None:
+    progress = Looking(environment)
+    observe(probe, layouts.of(), progress=progress)
+    assert (len(progress.annotations), progress.layouts) == (1, [])
+
+
+class Stages(Silent):
+    """Keeps the stages."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def stage(self, text: str) -> None:
+        self.seen.append(text)
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("harm", "kind", "said"),
+    [("bomb", BadContent, "decompression bomb"), ("pipe", ScanError, "no regular file")],
+)
+def test_a_layer_that_would_harm_is_refused_before_podman_sees_it(
+    probe: PodmanProbe,
+    tmp_path: Path,
+    harm: str,
+    kind: type[ScanError],
+    said: str,
+) -> None:
+    layer = gzip_bomb() if harm == "bomb" else tar_of({"a": b"b"})
+    written = layout(tmp_path / "layout", layer=layer)
+    if harm == "pipe":
+        blob = written / "blobs/sha256" / digest_of(layer).removeprefix("sha256:")
+        blob.unlink()
+        os.mkfifo(blob)
+    stages = Stages()
+    with pytest.raises(kind, match=said):
+        observe(probe, f"oci:{written}", progress=stages)
+    assert stages.seen == ["fetching"]
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_one_that_would_fill_the_disk_is_refused_before_podman_sees_it(
+    probe: PodmanProbe, layouts: Layouts
+) -> None:
+    probe.spare = 1 << 60
+    stages = Stages()
+    with pytest.raises(ProbeError, match=r"MiB free, .*set TMPDIR to a larger disk") as caught:
+        observe(probe, layouts.of(), progress=stages)
+    assert "\n" not in str(caught.value)
+    assert stages.seen == ["fetching"]
+
+
+def test_a_folder_that_podman_cannot_make_a_name_of_is_told_with_the_cure(
+    environment: Mapping[str, str], layouts: Layouts, tmp_path: Path
+) -> None:
+    (tmp_path / "Upper").mkdir()
+    probe = PodmanProbe(environment={**environment, "TMPDIR": str(tmp_path / "Upper")})
+    with pytest.raises(ProbeError, match="set TMPDIR to a folder with a plain lower-case path"):
+        observe(probe, layouts.of())
+    assert list((tmp_path / "Upper").iterdir()) == []

@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from tests.scanner.memory import digest_of
-from tests.scanner.sources.realimages import MISSING, NAME, PASSWD, build, run
+from tests.scanner.sources.realimages import MISSING, NAME, PASSWD, build
 from tests.scanner.sources.tars import END, member, saved, tar_of, write
-from webhook.scanner.errors import BadContent, NotFound, ProbeError, ScanError
+from webhook.scanner.errors import BadContent, NotFound, ScanError
 from webhook.scanner.image import Descriptor
 from webhook.scanner.mediatypes import OCI_LAYER
 from webhook.scanner.resolving import load_image
@@ -73,19 +73,6 @@ def test_of_several_images_that_podman_saved_one_is_named(real: Path) -> None:
         NotFound, match=f"name one of {NAME}:amd64, {NAME}:arm64, as docker-archive"
     ):
         source.top()
-    source.close()
-
-
-@needs_tools
-@pytest.mark.parametrize(("file", "reference"), [("one.tar", None), ("two.tar", f"{NAME}:arm64")])
-def test_the_real_tools_find_the_same_image_by_the_pull_name(
-    real: Path, file: str, reference: str | None
-) -> None:
-    source = ArchiveSource(real / file, reference)
-    raw = run("skopeo", "inspect", "--config", "--raw", source.pull_name("any"))
-    (one,) = load_image(source, None).platforms
-    architecture = orjson.loads(raw)["architecture"]
-    assert one.platform == f"linux/{architecture}"
     source.close()
 
 
@@ -151,7 +138,6 @@ def test_an_image_without_a_name_is_named_by_its_place(tmp_path: Path) -> None:
     source.close()
     first = _archive(tmp_path, members, "@0")
     assert _layers(first) == [b"layer"]
-    assert first.pull_name("") == f"docker-archive:{tmp_path}/a.tar:@0"
     first.close()
 
 
@@ -295,16 +281,6 @@ def test_what_the_archive_does_not_hold_is_not_found(tmp_path: Path) -> None:
     wrong = Descriptor(media_type=OCI_LAYER, digest=digest_of(b"x"), size=1)
     with pytest.raises(NotFound, match=digest_of(b"x")):
         source.document(wrong)
-    source.close()
-
-
-def test_a_path_with_a_colon_cannot_be_started(tmp_path: Path) -> None:
-    folder = tmp_path / "a:b"
-    folder.mkdir()
-    source = _archive(folder, saved(b"layer"))
-    assert _layers(source) == [b"layer"]
-    with pytest.raises(ProbeError, match="colon"):
-        source.pull_name("")
     source.close()
 
 

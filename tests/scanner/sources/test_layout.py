@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from tests.scanner.memory import as_json, image_of, layer_descriptor
-from tests.scanner.sources.realimages import MISSING, NAME, build, run
-from webhook.scanner.errors import BadContent, NotFound, ProbeError, ScanError, SourceError
+from tests.scanner.sources.realimages import MISSING, NAME, build
+from webhook.scanner.errors import BadContent, NotFound, ScanError, SourceError
 from webhook.scanner.image import Descriptor
 from webhook.scanner.mediatypes import OCI_LAYER, OCI_MANIFEST
 from webhook.scanner.resolving import load_image
@@ -88,18 +88,6 @@ def test_an_image_is_chosen_by_digest(real: Path) -> None:
 
 
 @needs_tools
-@pytest.mark.parametrize(
-    ("folder", "reference"), [("layout", "v1"), ("layout", "multi"), ("named", None)]
-)
-def test_the_real_tools_find_the_same_image_by_the_pull_name(
-    real: Path, folder: str, reference: str | None
-) -> None:
-    source = LayoutSource(real / folder, reference)
-    raw = run("skopeo", "inspect", "--raw", source.pull_name("any"))
-    assert raw.encode() == source.top()[1]
-
-
-@needs_tools
 def test_a_full_name_in_a_layout_is_given_a_tag_alone_is_not(real: Path) -> None:
     assert LayoutSource(real / "named", None).names() == (f"{NAME}:v1",)
     assert LayoutSource(real / "layout", "v1").names() == ()
@@ -122,8 +110,6 @@ def test_names_come_from_containerd_first_each_once_and_canonical(tmp_path: Path
 def test_entries_that_differ_in_their_names_only_are_one_image(tmp_path: Path) -> None:
     folder = _layout(tmp_path, _entry(**{REF: "a"}), _entry(**{REF: "b"}))
     assert LayoutSource(folder, None).top()[0].digest == IMAGE.descriptor.digest
-    # podman cannot choose among entries without a name.
-    assert LayoutSource(folder, None).pull_name("") == f"oci:{folder}:a"
 
 
 def test_one_name_for_two_images_is_refused_as_ambiguous(tmp_path: Path) -> None:
@@ -131,18 +117,6 @@ def test_one_name_for_two_images_is_refused_as_ambiguous(tmp_path: Path) -> None
     source = LayoutSource(_layout(tmp_path, _entry(**{REF: "v1"}), other), "v1")
     with pytest.raises(NotFound, match="holds several images"):
         source.top()
-
-
-def test_an_image_that_podman_cannot_name_is_scanned_and_not_started(tmp_path: Path) -> None:
-    folder = _layout(tmp_path, _entry(), as_json(OTHER.descriptor, annotations={REF: "v1"}))
-    source = LayoutSource(folder, f"@{IMAGE.descriptor.digest}")
-    assert load_image(source, None).platforms
-    with pytest.raises(ProbeError, match="has no name of its own there"):
-        source.pull_name("")
-    colon = tmp_path / "a:b"
-    colon.mkdir()
-    with pytest.raises(ProbeError, match="colon"):
-        LayoutSource(_layout(colon), None).pull_name("")
 
 
 def test_names_in_a_message_are_printable_and_few(tmp_path: Path) -> None:

@@ -31,16 +31,16 @@ def read_files(
     merge = Merge()
     left = list(image.layers)
     seen: dict[str, str] = {}
-    _check_count(image)
+    check_count(image)
     while left:
         layer = left.pop()
         if layer.digest in seen:  # all that it has stands in an upper layer already
             progress.expect(-layer.size)
-            _check_diff_id(image, len(left), seen[layer.digest])
+            check_diff_id(image, len(left), seen[layer.digest])
             continue
         contents = _contents(source, layer, cache, progress)
         seen[layer.digest] = contents.diff_id
-        _check_diff_id(image, len(left), contents.diff_id)
+        check_diff_id(image, len(left), contents.diff_id)
         merge.add(contents)
         if left and merge.passwd_known and enough(merge.files(complete=False)):
             break
@@ -48,7 +48,8 @@ def read_files(
     return merge.files(complete=not left)
 
 
-def _check_count(image: PlatformImage) -> None:
+def check_count(image: PlatformImage) -> None:
+    """Refuse an image whose config counts other layers than its manifest. Raises BadContent."""
     told = len(image.config.diff_ids)
     if told and told != len(image.layers):
         raise BadContent(
@@ -56,11 +57,12 @@ def _check_count(image: PlatformImage) -> None:
         )
 
 
-def _check_diff_id(image: PlatformImage, place: int, found: str) -> None:
+def check_diff_id(image: PlatformImage, place: int, found: str) -> None:
     """Hold a layer against its digest in the config, by which nodes know what they have unpacked before.
 
     One that has it fetches no layer for it, whatever the manifest says (containerd, client, unpacker): the image would
     run as what somebody else's layers hold. A config that names none is run by nobody, or by what its layers hold.
+    Raises BadContent.
     """
     if image.config.diff_ids and image.config.diff_ids[place] != found:
         raise BadContent(

@@ -29,12 +29,10 @@ class ImageClaim:
     """What a probe has pulled, or is about to.
 
     Attributes:
-        names: what podman may know it by; each is the probe's alone, or that of probes that run now.
-        unnamed: ids of images that had no name before: one of them would be lost with the name that a pull gave it.
+        names: what podman may know it by; each is the probe's alone, as is the image.
     """
 
     names: tuple[str, ...]
-    unnamed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +80,6 @@ def dead_claims(parent: Path) -> Iterator[Claim]:
                 os.close(descriptor)
 
 
-def names_claimed(parent: Path) -> frozenset[str]:
-    """Give the names of images that any probe has pulled, and will remove."""
-    images = (_read_image(folder) for folder in _folders(parent))
-    return frozenset(name for image in images if image is not None for name in image.names)
-
-
 def _folders(parent: Path) -> list[Path]:
     """Give the folders of probes of this user; what others put there under such a name is none of ours."""
     found = []
@@ -106,4 +98,4 @@ def _read_image(folder: Path) -> ImageClaim | None:
             found = json.loads(file.read(_IMAGE_LIMIT))
     except (OSError, ValueError):
         return None
-    return ImageClaim(names=tuple(found["names"]), unnamed=tuple(found["unnamed"]))
+    return ImageClaim(names=tuple(found["names"]))

@@ -77,12 +77,8 @@ def _remove_image(image: ImageClaim, run: RunProgram) -> list[str]:
     """Take the names away, and with the last one the image; one that a container of others needs stays theirs."""
     problems = []
     for name in image.names:
-        found = run(["podman", "image", "inspect", "--format", "{{.Id}}", name], _LIST_TIME)
+        found = run(["podman", "image", "exists", name], _LIST_TIME)
         if not found.ok:
-            continue
-        known = found.output.strip()
-        if known in image.unnamed:
-            run(["podman", "untag", known, name], _LIST_TIME)
             continue
         # --no-prune: an unnamed image that this one was built on was not ours.
         removed = run(["podman", "rmi", "--ignore", "--no-prune", name], REMOVE_TIME)

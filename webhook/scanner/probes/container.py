@@ -69,7 +69,7 @@ class Container:
         return tail(said.output)
 
     def _stop(self) -> None:
-        # It is not removed yet: as long as it is there, no other probe takes its image away.
+        # It is not removed yet: its log and exit code go with it.
         if not self.exited():
             # It may end meanwhile.
             self._warded.podman("kill", "--signal=KILL", self._name, timeout=_ASK_TIME)

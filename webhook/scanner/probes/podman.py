@@ -16,7 +16,8 @@ from webhook.scanner.probes.ladder import climb
 from webhook.scanner.probes.observation import Observation
 from webhook.scanner.probes.podmanrun import PodmanRunner
 from webhook.scanner.probes.probe import Target
-from webhook.scanner.probes.pulling import PullOptions, bring
+from webhook.scanner.probes.pulling import bring
+from webhook.scanner.probes.room import SPARE, Room
 from webhook.scanner.probes.running import run_program
 from webhook.scanner.probes.waiting import Patience
 from webhook.scanner.probes.warded import Warded, fault
@@ -28,27 +29,35 @@ _OLDEST = (4, 3)  # the oldest that this was tried with, Debian 12's
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Host:
+    """What podman says of itself.
+
+    Attributes:
+        cpus: whether it may bound a container's; rootless, systemd may not have handed that on.
+        storage: where it keeps images.
+    """
+
     platform: str
     rootless: bool
+    cpus: bool
+    storage: Path
 
 
 @dataclass(slots=True, kw_only=True)
 class PodmanProbe:
     """Starts images with podman, rootful or rootless, as it is set up here (containers.conf); implements Probe.
 
-    Strangers' code gets no network, at most 1024 processes, and an end. Several threads may use one.
+    Podman talks to no registry: it is given the image as we fetched it, see freshlayout.py. Strangers' code gets no
+    network, at most 1024 processes and 2 CPUs, and an end. Several threads may use one.
 
     Attributes:
-        auth_file: credentials for pulling, as `podman login` writes them; None for podman's own choice.
-        plain_http: registries that are asked without TLS: `127.0.0.1:5000`.
         memory: bytes that an image may use. A spawner's small notebook has 1 GiB; a large one needs more to start.
+        spare: bytes that must stay free on the disks that it is brought to.
         environment: of podman; None for this process's.
     """
 
     name: str = field(default="podman", init=False)
-    auth_file: Path | None = None
-    plain_http: frozenset[str] = frozenset()
     memory: int = 2 * 1024**3
+    spare: int = SPARE
     environment: Mapping[str, str] | None = None
     _known: _Host | None = field(default=None, init=False)
 
@@ -64,18 +73,19 @@ class PodmanProbe:
     def observe(self, target: Target, progress: Progress) -> Observation:
         """Start the image up to three times, look at it, remove everything.
 
-        Images that were there before stay. Raises ProbeError where it could not be tried, or not all be removed.
+        Images that were there before stay as they are. Raises ProbeError where it could not be tried, or not all be
+        removed, and other ScanErrors where the image could not be fetched.
         """
         host = self._host()
         environment = self._variables()
-        options = PullOptions(auth_file=self.auth_file, plain_http=self.plain_http)
         with Warded(environment, rootless=host.rootless) as warded:
-            progress.stage("pulling")
+            room = Room(folder=warded.folder, storage=host.storage, spare=self.spare)
             runner = PodmanRunner(
                 warded,
-                partial(bring, target, options, warded),
+                partial(bring, target, warded, room, progress),
                 prefix=f"/notebook/nbgate-probe/p{secrets.token_hex(4)}",
                 memory=self.memory,
+                cpus=host.cpus,
                 patience=Patience(timeout=target.timeout),
                 progress=progress,
                 environment=environment,
@@ -122,5 +132,8 @@ def _read_info(text: str) -> _Host:
             "podman here drives another machine: run nbgate on that one, or use --probe cluster"
         )
     return _Host(
-        platform=f"{host['os']}/{host['arch']}", rootless=bool(host["security"]["rootless"])
+        platform=f"{host['os']}/{host['arch']}",
+        rootless=bool(host["security"]["rootless"]),
+        cpus="cpu" in (host.get("cgroupControllers") or ()),
+        storage=Path(info["store"]["graphRoot"]),
     )

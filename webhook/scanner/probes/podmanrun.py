@@ -1,5 +1,6 @@
 """One start of an image by podman after another, as Kubeflow would start it."""
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from webhook.scanner.probes.startoptions import (
     workdir_options,
 )
 from webhook.scanner.probes.volume import make_volume
-from webhook.scanner.probes.waiting import Patience, watch
+from webhook.scanner.probes.waiting import Clock, Patience, watch
 from webhook.scanner.probes.warded import Warded, fault
 from webhook.scanner.progress import Progress
 
@@ -30,9 +31,10 @@ class PodmanRunner:
     """Starts one image; implements Runner.
 
     Args:
-        bring: gives the image's id in podman's store, pulled if need be.
+        bring: fetches the image, and gives its id in podman's store.
         prefix: what NB_PREFIX is.
         memory: bytes that it may use.
+        cpus: whether podman can bound the CPUs that it may use.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class PodmanRunner:
         *,
         prefix: str,
         memory: int,
+        cpus: bool,
         patience: Patience,
         progress: Progress,
         environment: Mapping[str, str],
@@ -50,6 +53,7 @@ class PodmanRunner:
         self._bring = bring
         self._prefix = prefix
         self._memory = memory
+        self._cpus = cpus
         self._patience = patience
         self._progress = progress
         self._environment = environment
@@ -69,13 +73,27 @@ class PodmanRunner:
                 return _refused(finished, home=home, confined=confined)
             self._progress.stage("waiting for the server")
             with Container(name, self._warded, network) as container:
-                run = watch(container, self._prefix, self._patience, home=home, confined=confined)
+                run = watch(
+                    container,
+                    self._prefix,
+                    self._patience,
+                    home=home,
+                    confined=confined,
+                    clock=Clock(sleep=self._sleep),
+                )
         return judged(run)
+
+    def _sleep(self, seconds: float) -> None:
+        """Let time pass between two looks; who is told of progress may end the scan there."""
+        self._progress.advance(0)
+        time.sleep(seconds)
 
     def _start(
         self, name: str, network: Network, volume: Path | None, *, confined: bool
     ) -> Finished:
-        bounds = Bounds(memory=self._memory, seconds=int(self._patience.timeout) + _MARGIN)
+        bounds = Bounds(
+            memory=self._memory, cpus=self._cpus, seconds=int(self._patience.timeout) + _MARGIN
+        )
         options = start_options(
             name, self._warded.folder, network, self._prefix, bounds, confined=confined
         )
@@ -88,12 +106,7 @@ class PodmanRunner:
         return finished
 
     def _podman_run(self, options: list[str]) -> Finished:
-        finished = self._warded.podman("run", *options, self._image, timeout=_START_TIME)
-        if "image not known" in finished.errors:
-            # Another probe that had pulled it took it away, between our look and our start.
-            self._image = self._bring()
-            finished = self._warded.podman("run", *options, self._image, timeout=_START_TIME)
-        return finished
+        return self._warded.podman("run", *options, self._image, timeout=_START_TIME)
 
 
 def _refused(finished: Finished, *, home: bool, confined: bool) -> Run:

@@ -16,6 +16,7 @@ HOME = "/home/jovyan"
 _HOSTNAME = "nbgate-probe-0"
 
 _PROCESSES = "1024"
+_CPUS = "2"  # as the cluster's probe has it
 # A flood of output is no more than this on disk; the last lines are all that is wanted of it.
 _LOG_SIZE = "1mb"
 
@@ -44,10 +45,12 @@ class Bounds:
 
     Attributes:
         memory: bytes, with no swap beside them.
+        cpus: whether its CPUs are bounded, to two.
         seconds: its life, even where we and our warden are gone: podman's monitor ends it.
     """
 
     memory: int
+    cpus: bool
     seconds: int
 
 
@@ -66,6 +69,7 @@ def start_options(
         f"--memory={bounds.memory}",
         f"--memory-swap={bounds.memory}",
         f"--timeout={bounds.seconds}",
+        *([f"--cpus={_CPUS}"] if bounds.cpus else []),
     ]
 
 

@@ -17,7 +17,7 @@ from webhook.core.reference import parse, quoted
 from webhook.core.words import clean
 from webhook.scanner.documents.configs import read_diff_ids
 from webhook.scanner.documents.parsing import DOCUMENT_LIMIT
-from webhook.scanner.errors import BadContent, NotFound, ProbeError
+from webhook.scanner.errors import BadContent, NotFound
 from webhook.scanner.image import Descriptor
 from webhook.scanner.mediatypes import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, layer_type
 from webhook.scanner.sources.localfile import LocalFile
@@ -79,15 +79,6 @@ class ArchiveSource:
     def names(self) -> tuple[str, ...]:
         """Give the references that the image was saved by, canonical. Raises ScanError."""
         return tuple(name.canonical for name in self._chosen[1].names)
-
-    def pull_name(self, _digest: str) -> str:
-        """Give what podman calls the image. Raises ScanError."""
-        path = self._path.absolute()
-        if ":" in str(path):
-            raise ProbeError(f"{self._where}: podman cannot read a path with a colon: rename it")
-        if len(self._images) == 1:
-            return f"docker-archive:{path}"
-        return f"docker-archive:{path}:@{self._chosen[0]}"
 
     @property
     def _file(self) -> LocalFile:

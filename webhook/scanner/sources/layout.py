@@ -11,7 +11,7 @@ from webhook.core.reference import InvalidReference, check_digest, names_registr
 from webhook.core.words import clean, cut
 from webhook.scanner.documents.manifests import read_named_index
 from webhook.scanner.documents.parsing import DOCUMENT_LIMIT, read_object
-from webhook.scanner.errors import BadContent, NotFound, ProbeError
+from webhook.scanner.errors import BadContent, NotFound
 from webhook.scanner.image import Descriptor
 from webhook.scanner.sources.localfile import LocalFile
 from webhook.scanner.sources.verify import verified
@@ -71,24 +71,6 @@ class LayoutSource:
                 if name := _full_name(entry.annotations.get(key, "")):
                     found[name] = None
         return tuple(found)
-
-    def pull_name(self, _digest: str) -> str:
-        """Give what podman calls the image; it picks the manifest of its own platform. Raises ScanError."""
-        folder = self._folder.absolute()
-        if ":" in str(folder):
-            raise ProbeError(f"{self._where}: podman cannot read a folder with a colon: rename it")
-        if len(self._entries) == 1:
-            return f"oci:{folder}"
-        digest = self._chosen[0].digest
-        for entry in self._chosen:
-            name = entry.annotations.get(_REF_NAME)
-            # podman takes the first entry of a name.
-            if name and next(e for e in self._entries if _is_named(e, name)).digest == digest:
-                return f"oci:{folder}:{name}"
-        raise ProbeError(
-            f"{self._where}: podman cannot pull {digest}, which has no name of its own there: "
-            "copy it with skopeo to a layout of one image"
-        )
 
     @cached_property
     def _entries(self) -> tuple[Descriptor, ...]:
