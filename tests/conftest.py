@@ -1,13 +1,23 @@
-"""In CI nothing is skipped: a test that could not run there has shown nothing."""
+"""What holds for every run of the tests."""
 
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
 
+def pytest_configure() -> None:
+    """Heed signals, which a run in the background or under nohup is told to ignore, and its children with it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Skip nothing in CI: a test that could not run there has shown nothing."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,6 +21,7 @@ from tests.scanner.probes.probing import probing, wait_until_nothing_is_left
 from tests.scanner.sources.tars import tar_of
 from webhook.scanner.errors import ProbeError
 from webhook.scanner.mediatypes import OCI_MANIFEST
+from webhook.scanner.probes.claim import LABEL
 from webhook.scanner.probes.podman import PodmanProbe
 from webhook.scanner.progress import Silent
 
@@ -186,6 +188,21 @@ def test_a_container_whose_folder_is_gone_is_removed_once_it_has_ended(
     assert podman(environment, "ps", "-a", "-q") == ""
     elsewhere.rename(folder)
     observe(environment, layouts.of())
+
+
+def test_a_users_container_of_an_image_that_brings_our_label_stays(
+    environment: Mapping[str, str], layouts: Layouts, tmp_path: Path
+) -> None:
+    layout, _, name = layouts.of().removeprefix("oci:").partition(":")
+    place = tmp_path / "plain"  # podman names an image of a layout after its folder
+    shutil.copytree(layout, place)
+    image = podman(environment, "pull", "-q", f"oci:{place}:{name}").strip()
+    label = f"{LABEL}=/nowhere"
+    mine = podman(environment, "create", "--network=none", "--label", label, image).strip()
+    observe(environment, layouts.of())
+    assert podman(environment, "ps", "-a", "-q", "--no-trunc").split() == [mine]
+    podman(environment, "rm", mine)
+    podman(environment, "rmi", image)
 
 
 def test_what_only_looks_like_a_probes_folder_stays(

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 LABEL = "nbgate.dev/probe"
-_NAME = "nbgate-probe-"
+NAME = "nbgate-probe-"
 _IMAGE = "image.json"
 # An id has 64 characters, and machines with ten thousand unnamed images have other troubles.
 _IMAGE_LIMIT = 1024 * 1024
@@ -62,7 +62,7 @@ def make_claim(parent: Path) -> Claim:
     new.mkdir(mode=0o700)
     descriptor = os.open(new, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    folder = new.rename(new.with_name(f"{_NAME}{name}"))
+    folder = new.rename(new.with_name(f"{NAME}{name}"))
     return Claim(folder=folder, descriptor=descriptor)
 
 
@@ -83,7 +83,7 @@ def dead_claims(parent: Path) -> Iterator[Claim]:
 def _folders(parent: Path) -> list[Path]:
     """Give the folders of probes of this user; what others put there under such a name is none of ours."""
     found = []
-    for path in parent.glob(f"{_NAME}*"):
+    for path in parent.glob(f"{NAME}*"):
         with suppress(OSError):
             status = path.lstat()
             if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():

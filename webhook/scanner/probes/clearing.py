@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from webhook.core.words import cut
-from webhook.scanner.probes.claim import LABEL, Claim, ImageClaim, dead_claims
+from webhook.scanner.probes.claim import LABEL, NAME, Claim, ImageClaim, dead_claims
 from webhook.scanner.probes.running import Finished
 
 # Seconds: removing kills a container and unmounts its layers, an image of 10 GB has a hundred thousand files.
@@ -50,11 +50,11 @@ def _containers_of(folder: Path, run: RunProgram) -> list[str]:
 def _orphans(run: RunProgram) -> list[str]:
     """Give containers whose probe's folder is gone and that have ended.
 
-    One that runs may be a living probe's that has another view of the file system; its own --timeout ends it.
+    One that runs may be a living probe's that has another view of the file system; its own --timeout ends it. The name
+    counts beside the label, for images bring labels of their own.
     """
-    found = run(
-        ["podman", "ps", "-a", "--filter", f"label={LABEL}", "--format", "json"], _LIST_TIME
-    )
+    ours = ["--filter", f"label={LABEL}", "--filter", f"name=^{NAME}"]
+    found = run(["podman", "ps", "-a", *ours, "--format", "json"], _LIST_TIME)
     orphans: list[str] = []
     with suppress(ValueError, KeyError, TypeError):  # nothing that podman would write
         orphans += [
