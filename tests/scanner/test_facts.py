@@ -74,11 +74,14 @@ def test_a_frame_guard_is_told_of_the_page_that_people_would_see() -> None:
 
 
 def test_notes_are_given_where_there_is_something_to_know() -> None:
-    def notes(run: Run, serving: str) -> str:
+    def notes(run: Run, serving: str, *platforms: str) -> str:
         status = ScanStatus(serving=serving, facts=facts_of(image(), run))  # type: ignore[arg-type]  # by parameter
-        return "\n".join(notes_of(status, {"linux/amd64": seen(run)}))
+        return "\n".join(notes_of(status, {"linux/amd64": seen(run)}, platforms))
 
-    assert notes(answering(), "Prefix") == ""
+    assert notes(answering(), "Prefix", "linux/amd64") == ""
+    assert "also there for linux/s390x, which was not judged" in notes(
+        answering(), "Prefix", "linux/amd64", "linux/s390x"
+    )
     assert "http-rewrite-uri" in notes(at_root(), "Root")
     assert "http-rewrite-uri" not in notes(at_root(rewritten=page(404)), "Root")
     assert "restricted pod security" in notes(answering(confined=False), "Prefix")

@@ -9,6 +9,7 @@ import click
 
 from webhook import __version__
 from webhook.cli.exits import COULD_NOT, USAGE, CommandError
+from webhook.cli.saying import say
 
 _COMMANDS = {
     "audit": "Query the audit log.",
@@ -67,15 +68,11 @@ def main() -> NoReturn:
         error.show()
         sys.exit(USAGE)
     except CommandError as error:
-        _say(str(error))
+        say(str(error))
         sys.exit(error.exit_code)
     except OSError as error:
-        _say(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        say(f"{error.filename or 'standard output'}: {error.strerror or error}")
         sys.exit(COULD_NOT)
     except Exception as error:  # noqa: BLE001 - the last resort: a person sees a sentence, not a traceback
-        _say(f"internal error, please report it: {type(error).__name__}: {error}")
+        say(f"internal error, please report it: {type(error).__name__}: {error}")
         sys.exit(COULD_NOT)
-
-
-def _say(problem: str) -> None:
-    click.echo(f"nbgate: {problem}", err=True)

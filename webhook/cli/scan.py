@@ -10,10 +10,10 @@ import click
 from webhook.cli.exits import BadInput
 from webhook.cli.home import home
 from webhook.cli.output import Format, output_option
+from webhook.cli.saying import say
 from webhook.cli.scanoptions import Platform, RegistryHost, Wait
 from webhook.cli.scanprobe import ProbeChoice, ProbeName, chosen_probe
 from webhook.cli.scanrun import Request, run
-from webhook.cli.scansaying import say
 from webhook.cli.scanstore import open_store
 from webhook.cli.scanwanted import STANDARD_INPUT, Wanted, read_wanted
 from webhook.scanner.errors import SourceError

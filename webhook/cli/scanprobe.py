@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from webhook.cli.exits import CouldNot
-from webhook.cli.scansaying import say
+from webhook.cli.saying import say
 from webhook.core.words import cut
 from webhook.scanner.errors import ScanError
 from webhook.scanner.probes.probe import Probe

@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from webhook.cli.scansaying import say
+from webhook.cli.saying import say
 from webhook.core.words import clean, cut_front
 from webhook.scanner import progress
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from webhook.cli.exits import COULD_NOT, DENIED, OK, CommandError
 from webhook.cli.output import Format, emit
+from webhook.cli.saying import say
 from webhook.cli.scanjobs import Crew, Ended, Watcher
 from webhook.cli.scanprogress import watching
-from webhook.cli.scansaying import say
 from webhook.cli.scanstore import Store
 from webhook.cli.scantable import Row, print_scans
 from webhook.cli.scanwanted import Wanted

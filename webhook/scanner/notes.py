@@ -1,14 +1,29 @@
 """What a person should know of a scan besides its checks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from webhook.core.scan import ScanStatus
 from webhook.scanner.checks.seen import Seen
 
+_SHOWN = 5  # platforms
 
-def notes_of(status: ScanStatus, seen: Mapping[str, Seen]) -> tuple[str, ...]:
-    """Gather the advice, one line each; none of it changes the verdict."""
-    return (*_serving(status), *(note for one in seen.values() for note in _of_run(one)))
+
+def notes_of(
+    status: ScanStatus, seen: Mapping[str, Seen], platforms: Sequence[str]
+) -> tuple[str, ...]:
+    """Gather the advice, one line each; none of it changes the verdict. `platforms` are all of the image's."""
+    unjudged = [platform for platform in platforms if platform not in seen]
+    runs = (note for one in seen.values() for note in _of_run(one))
+    return (*_serving(status), *runs, *_of_others(unjudged))
+
+
+def _of_others(platforms: Sequence[str]) -> Iterator[str]:
+    if platforms:
+        more = " and others" if len(platforms) > _SHOWN else ""
+        yield (
+            f"it is also there for {', '.join(platforms[:_SHOWN])}{more}, which was not judged: "
+            "scan it with --platform where nodes run that"
+        )
 
 
 def _serving(status: ScanStatus) -> Iterator[str]:

@@ -102,7 +102,7 @@ def scan_image(
             spec=ScanSpec(image=opened.reference.canonical),
             status=status,
         ),
-        notes=notes_of(status, seen),
+        notes=notes_of(status, seen, [platform for platform, _ in image.manifests]),
         log=_log(seen.values()),
         savable=opened.savable,
     )
