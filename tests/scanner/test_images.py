@@ -33,7 +33,7 @@ ONE_FAILURE = [
     ("no-prefix", "nb-prefix", "404 under NB_PREFIX; it answers at / only: set its base URL"),
     ("no-origin", "allow-origin", 'no Access-Control-Allow-Origin: send "Access-Control'),
     ("not-jovyan", "user-jovyan", "not jovyan: add"),
-    ("not-uid-1000", "uid-1000", 'UID 1001: add "USER 1000"'),
+    ("not-uid-1000", "uid-1000", 'UID 1001: add "RUN usermod --uid 1000 jovyan" and'),
     ("not-home", "home-jovyan", "ENV HOME=/home/jovyan"),
     ("not-empty-home", "empty-home", "install it outside /home/jovyan"),
     ("hidden-home", "empty-home", "its last words:"),
