@@ -16,7 +16,7 @@ from webhook.cli.scansignals import signals_to
 from webhook.cli.scanwanted import Wanted
 from webhook.core.words import cut
 from webhook.scanner.errors import ScanError
-from webhook.scanner.progress import Progress
+from webhook.scanner.progress import Checked, Progress
 
 T = TypeVar("T")
 
@@ -137,30 +137,18 @@ class Crew(Generic[T]):
         return Ended(wanted=wanted, result=result)
 
 
-class _Stoppable:
+class _Stoppable(Checked):
     """Passes progress on; once stopping, its next word unwinds the scan.
 
     Only the first: what a scan says while it removes what it started must not unwind that too.
     """
 
     def __init__(self, progress: Progress, stopping: Event) -> None:
-        self._progress = progress
+        super().__init__(progress, self._check_stop)
         self._stopping = stopping
         self._unwound = False
 
-    def stage(self, text: str) -> None:
-        self._check()
-        self._progress.stage(text)
-
-    def expect(self, size: int) -> None:
-        self._check()
-        self._progress.expect(size)
-
-    def advance(self, size: int) -> None:
-        self._check()
-        self._progress.advance(size)
-
-    def _check(self) -> None:
+    def _check_stop(self) -> None:
         if self._stopping.is_set() and not self._unwound:
             self._unwound = True
             raise Stopped

@@ -40,6 +40,6 @@ def _of_run(seen: Seen) -> Iterator[str]:
     run = seen.answered
     if run is not None and run.home and not run.confined:
         yield (
-            "it does not start without privilege escalation and capabilities: Kubeflow allows them, "
+            "it answered only where privilege escalation and capabilities were allowed: Kubeflow allows them, "
             "a namespace with restricted pod security does not"
         )

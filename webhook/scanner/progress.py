@@ -36,18 +36,11 @@ class Silent:
         """Count nothing."""
 
 
-class Limited:
-    """Passes on what it is told, until the time is up: then whatever is told next raises Unreachable.
+class Checked:
+    """Passes on what it is told, and checks before each word whether the scan may go on; the check raises if not."""
 
-    Each wait of a scan has its own end, but a registry may be slow in each of a thousand layers.
-    """
-
-    def __init__(
-        self, progress: Progress, seconds: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._progress, self._clock = progress, clock
-        self._seconds = seconds
-        self._until = clock() + seconds
+    def __init__(self, progress: Progress, check: Callable[[], None]) -> None:
+        self._progress, self._check = progress, check
 
     def stage(self, text: str) -> None:
         """Pass it on."""
@@ -64,7 +57,22 @@ class Limited:
         self._check()
         self._progress.advance(size)
 
-    def _check(self) -> None:
+
+class Limited(Checked):
+    """Passes on what it is told, until the time is up: then whatever is told next raises Unreachable.
+
+    Each wait of a scan has its own end, but a registry may be slow in each of a thousand layers.
+    """
+
+    def __init__(
+        self, progress: Progress, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(progress, self._check_time)
+        self._clock = clock
+        self._seconds = seconds
+        self._until = clock() + seconds
+
+    def _check_time(self) -> None:
         if self._clock() > self._until:
             raise Unreachable(
                 f"its scan took longer than {self._seconds / 60:.0f} minutes: scan it from nearer to its "

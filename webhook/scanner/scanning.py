@@ -133,8 +133,8 @@ def _unprobed(platform: str, probe: Probe | None) -> str:
     if platform == runs:
         return ""
     return (
-        f"it cannot be started here, on {runs}: scan it on {platform}, "
-        f"or leave that out with --platform {runs}"
+        f"it cannot be started here, on {runs}: "
+        f"where no node runs {platform}, leave it out with --platform {runs}"
     )
 
 

@@ -79,7 +79,7 @@ class ClusterProbe:
         return self.starts
 
     def observe(self, target: Target, progress: Progress) -> Observation:
-        """Start the image up to three times, look at it, remove its pods. Raises ProbeError."""
+        """Start the image up to four times, look at it, remove its pods. Raises ProbeError."""
         if target.image.startswith(_NO_REGISTRY):
             raise ProbeError(
                 f"{target.image}: a cluster can only start what a registry has; push it first, or use --probe podman"

@@ -71,7 +71,7 @@ class PodmanProbe:
         return self._host().platform
 
     def observe(self, target: Target, progress: Progress) -> Observation:
-        """Start the image up to three times, look at it, remove everything.
+        """Start the image up to four times, look at it, remove everything.
 
         Images that were there before stay as they are. Raises ProbeError where it could not be tried, or not all be
         removed, and other ScanErrors where the image could not be fetched.
