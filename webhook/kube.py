@@ -8,8 +8,10 @@ imported when a cluster is asked for, because that takes a third of a second.
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlencode
 
 import orjson
@@ -27,13 +29,40 @@ NAMESPACES = Resource(group="", version="v1", name="namespaces")
 SERVICE_ACCOUNTS = Resource(group="", version="v1", name="serviceaccounts")
 NETWORK_POLICIES = Resource(group="networking.k8s.io", version="v1", name="networkpolicies")
 IMAGE_SCANS = Resource(group="nbgate.dev", version="v1alpha1", name="imagescans")
+NOTEBOOK_POLICIES = Resource(group="nbgate.dev", version="v1alpha1", name="notebookpolicies")
+NOTEBOOKS = Resource(group="kubeflow.org", version="v1", name="notebooks")
+STATEFUL_SETS = Resource(group="apps", version="v1", name="statefulsets")
+DEPLOYMENTS = Resource(group="apps", version="v1", name="deployments")
+SECRETS = Resource(group="", version="v1", name="secrets")
+SERVICES = Resource(group="", version="v1", name="services")
+ENDPOINTS = Resource(group="", version="v1", name="endpoints")
+EVENTS = Resource(group="", version="v1", name="events")
+LEASES = Resource(group="coordination.k8s.io", version="v1", name="leases")
+MUTATING_CONFIGURATIONS = Resource(
+    group="admissionregistration.k8s.io", version="v1", name="mutatingwebhookconfigurations"
+)
+VALIDATING_CONFIGURATIONS = Resource(
+    group="admissionregistration.k8s.io", version="v1", name="validatingwebhookconfigurations"
+)
+DEFINITIONS = Resource(group="apiextensions.k8s.io", version="v1", name="customresourcedefinitions")
+SELF_ACCESS_REVIEWS = Resource(
+    group="authorization.k8s.io", version="v1", name="selfsubjectaccessreviews"
+)
+ACCESS_REVIEWS = Resource(group="authorization.k8s.io", version="v1", name="subjectaccessreviews")
 
 SECONDS = 35.0  # for one answer: the API server itself waits up to 30 for an admission webhook
 ANSWER_LIMIT = (
     16 << 20
 )  # bytes: the pods of a namespace. One object has at most 1.5 MiB, etcd's limit
+PAGE = 500  # objects of a list at a time, as kubectl asks for
+# bytes of one event: etcd takes 1.5 MiB of an object, and the API server writes it as JSON
+_EVENT_LIMIT = 8 << 20
+_CHUNK = 64 << 10
 _STATUS_LIMIT = 1 << 20  # bytes of an answer that is no success
 _SUCCESS = range(200, 300)
+_WATCH_SPARE = 10.0  # seconds that the API server may be late in ending a watch
+_EVENTS = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
+_VERSION = Resource(group="", version="", name="version")
 # The library's modules import one another on first use: of two threads that begin together one would see half of it.
 _IMPORTING = threading.Lock()
 
@@ -80,6 +109,22 @@ def _load(configuration: "Configuration", kubeconfig: str | None, context: str |
     config.load_kube_config(kubeconfig, context, configuration, persist_config=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list; `version` is the resourceVersion of the whole, the same in every part."""
+
+    items: Sequence[Document]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change that a watch tells of; of a BOOKMARK, only the object's resourceVersion is there."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
+    object: Document
+
+
 class Kube:
     """The API server of one cluster, as one account; threads may share it. Every method raises KubeError."""
 
@@ -97,10 +142,16 @@ class Kube:
         self.close()
 
     def create(
-        self, resource: Resource, document: Document, namespace: str | None = None
+        self,
+        resource: Resource,
+        document: Document,
+        namespace: str | None = None,
+        *,
+        dry_run: bool = False,
     ) -> Document:
         """Create an object; give it as it was stored. Raises Conflict where it exists already."""
-        return self._ask("POST", Asked("create", resource, namespace), document)
+        query = {"dryRun": "All"} if dry_run else None
+        return self._ask("POST", Asked("create", resource, namespace), document, query=query)
 
     def get(self, resource: Resource, name: str, namespace: str | None = None) -> Document:
         """Give an object. Raises NotFound."""
@@ -113,6 +164,115 @@ class Kube:
         if not isinstance(found, list):
             raise self._no_api_server(asked)
         return found
+
+    def pages(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
+        size: int = PAGE,
+    ) -> Iterator[Page]:
+        """Give all objects, of one namespace or of all, part by part; at least one part, which may be empty.
+
+        `labels` and `fields` are selectors. Raises Expired where it took so long that the rest is not to be had.
+        """
+        asked = Asked("list", resource, namespace)
+        query: dict[str, Any] = {"limit": size, **_selectors(labels, fields)}
+        while True:
+            found = self._ask("GET", asked, query=query)
+            items, meta = found.get("items"), found.get("metadata")
+            if not isinstance(items, list) or not isinstance(meta, dict):
+                raise self._no_api_server(asked)
+            yield Page(items, str(meta.get("resourceVersion", "")))
+            if not meta.get("continue"):
+                return
+            query["continue"] = meta["continue"]
+
+    @contextmanager
+    def watch(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        version: str,
+        seconds: int,
+        labels: str = "",
+        fields: str = "",
+    ) -> Iterator[Iterator[Event]]:
+        """Hold a watch of what changes after a resourceVersion; the API server ends it after `seconds`.
+
+        Entering means that the API server has accepted it. Raises Expired, there or while events come, where the
+        version is too old, and Unreachable where the line breaks or nothing ends it in time.
+        """
+        asked = Asked("watch", resource, namespace)
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": seconds,
+            **_selectors(labels, fields),
+        }
+        answer = self._open("GET", asked, None, query, seconds + _WATCH_SPARE)
+        try:
+            if answer.status not in _SUCCESS:
+                raise refusal(asked, answer.status, self._body(asked, answer, _STATUS_LIMIT))
+            yield self._events(asked, answer)
+        finally:
+            answer.close()
+
+    def _events(self, asked: Asked, answer: Any) -> Iterator[Event]:
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - see `connect`
+
+        held = b""
+        try:
+            for chunk in answer.stream(_CHUNK):
+                *lines, held = (held + chunk).split(b"\n")
+                for line in lines:
+                    if line:
+                        yield self._event(asked, line)
+                if len(held) > _EVENT_LIMIT:
+                    raise Unreachable(
+                        f"cannot {asked}: an event has more than {_EVENT_LIMIT} bytes"
+                    )
+        except (HTTPError, OSError) as error:
+            raise unreachable(asked, self._host, error) from error
+
+    def _event(self, asked: Asked, line: bytes) -> Event:
+        try:
+            told = orjson.loads(line)
+            kind, content = told["type"], told["object"]
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise self._no_api_server(asked) from error
+        if kind in _EVENTS and isinstance(content, dict):
+            return Event(kind, content)
+        if kind == "ERROR" and isinstance(content, dict):
+            code = content.get("code")
+            raise refusal(asked, code if isinstance(code, int) else 500, orjson.dumps(content))
+        raise self._no_api_server(asked)
+
+    def patch(
+        self,
+        resource: Resource,
+        name: str,
+        patch: Document,
+        namespace: str | None = None,
+        part: str = "",
+    ) -> Document:
+        """Change fields of an object by a JSON merge patch (RFC 7386). Raises NotFound."""
+        asked = Asked("patch", resource, namespace, name, part)
+        return self._ask("PATCH", asked, patch)
+
+    def version(self) -> tuple[int, int]:
+        """Give the API server's (major, minor) version."""
+        asked = Asked("get", _VERSION)
+        told = orjson.loads(self._send("GET", asked, None, {}, _STATUS_LIMIT, path="/version"))
+        try:
+            # Some vendors append to the minor version, as in "27+".
+            return int(told["major"]), int(str(told["minor"]).rstrip("+"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._no_api_server(asked) from error
 
     def replace(
         self, resource: Resource, document: Document, namespace: str | None = None, part: str = ""
@@ -181,34 +341,57 @@ class Kube:
         document: Document | None,
         query: Mapping[str, Any],
         limit: int,
+        path: str = "",
     ) -> bytes:
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - see `connect`
-
-        url = self._host + asked.path + (f"?{urlencode(query)}" if query else "")
-        headers = {**self._authorization(asked), "Content-Type": "application/json"}
+        answer = self._open(method, asked, document, query, SECONDS, path)
         try:
-            answer = self._client.rest_client.pool_manager.request(
-                method,
-                url,
-                body=orjson.dumps(document) if document is not None else None,
-                headers={**headers, "Accept": "application/json, */*"},
-                timeout=SECONDS,
-                redirect=False,
-                preload_content=False,
-            )
-            try:
-                status: int = answer.status
-                body: bytes = answer.read(max(limit, _STATUS_LIMIT) + 1)
-            finally:
-                answer.close()
-        except (HTTPError, OSError) as error:
-            raise unreachable(asked, self._host, error) from error
-        if status not in _SUCCESS:
-            raise refusal(asked, status, body)
+            body = self._body(asked, answer, max(limit, _STATUS_LIMIT))
+        finally:
+            answer.close()
+        if answer.status not in _SUCCESS:
+            raise refusal(asked, answer.status, body)
         if len(body) > limit:
             raise Unreachable(
                 f"cannot {asked}: the answer has more than {limit} bytes; remove objects that are not needed"
             )
+        return body
+
+    def _open(
+        self,
+        method: str,
+        asked: Asked,
+        document: Document | None,
+        query: Mapping[str, Any],
+        seconds: float,
+        path: str = "",
+    ) -> Any:
+        """Send a request; give the answer before its body is read. `seconds` are for each wait."""
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - see `connect`
+
+        url = self._host + (path or asked.path) + (f"?{urlencode(query)}" if query else "")
+        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {**self._authorization(asked), "Content-Type": kind}
+        try:
+            return self._client.rest_client.pool_manager.request(
+                method,
+                url,
+                body=orjson.dumps(document) if document is not None else None,
+                headers={**headers, "Accept": "application/json, */*"},
+                timeout=seconds,
+                redirect=False,
+                preload_content=False,
+            )
+        except (HTTPError, OSError) as error:
+            raise unreachable(asked, self._host, error) from error
+
+    def _body(self, asked: Asked, answer: Any, limit: int) -> bytes:
+        """Read an answer, and no more than one byte beyond the limit."""
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - see `connect`
+
+        try:
+            body: bytes = answer.read(limit + 1)
+        except (HTTPError, OSError) as error:
+            raise unreachable(asked, self._host, error) from error
         return body
 
     @property
@@ -229,6 +412,11 @@ class Kube:
         return Unreachable(
             f"cannot {asked}: {self._host} answers with something else; is it an API server?"
         )
+
+
+def _selectors(labels: str, fields: str) -> dict[str, str]:
+    selectors = {"labelSelector": labels, "fieldSelector": fields}
+    return {key: value for key, value in selectors.items() if value}
 
 
 def _tls(configuration: "Configuration") -> ssl.SSLContext:

@@ -6,6 +6,7 @@ KubeError              one line: what was asked, what is wrong, the cure
 ├── Forbidden          our account may not do it; names the verb and the resource
 ├── NotFound           there is no such object, or no such kind
 ├── Conflict           it exists already, or somebody changed it since it was read
+├── Expired            what was listed is too old to be continued or watched from; list again
 └── Refused            the API server does not take it: invalid, over a quota, denied by an admission webhook
 """
 
@@ -46,6 +47,10 @@ class NotFound(KubeError):
 
 class Conflict(KubeError):
     """It exists already, or was changed meanwhile."""
+
+
+class Expired(KubeError):
+    """A resourceVersion or a continued list is too old."""
 
 
 class Refused(KubeError):
@@ -107,6 +112,8 @@ def refusal(asked: Asked, status: int, body: bytes) -> KubeError:
             return NotFound(f"cannot {asked}: {said}")
         case 409 if reason in {"AlreadyExists", "Conflict"}:
             return Conflict(f"cannot {asked}: {said}")
+        case 410:
+            return Expired(f"cannot {asked}: {said}; list again")
         case _ if 400 <= status < 500 and status != 429 and told:
             return Refused(f"cannot {asked}: {said}")
     return Unreachable(f"cannot {asked}: the API server answers {status}, {said}; try again later")

@@ -13,7 +13,9 @@ from webhook.cli.saying import say
 
 _COMMANDS = {
     "audit": "Query the audit log.",
-    "certs": "Issue and show certificates.",
+    "certs": "Issue, show, rotate and inject certificates.",
+    "controller": "In the cluster: scan images, rotate certificates, post Events.",
+    "doctor": "Check an installation in a cluster, and say what to type.",
     "policy": "Check a policy, or print the effective one.",
     "review": "Print the decision on manifests or AdmissionReviews, and why.",
     "scan": "Scan images: find out whether they work as notebooks.",

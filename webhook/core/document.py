@@ -46,6 +46,19 @@ class Strict(BaseModel):
     )
 
 
+class Lenient(BaseModel):
+    """Types are strict; a field that a newer scanner adds passes, so that an upgrade hides no result."""
+
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -174,3 +187,13 @@ class ObjectMeta(BaseModel):
     name: str
     generation: int | None = None
     labels: dict[str, str] | None = None
+
+
+class Condition(Lenient):
+    """A condition by Kubernetes' conventions (metav1.Condition)."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str = ""
+    message: str = ""
+    last_transition_time: Time | None = None

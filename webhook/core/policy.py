@@ -23,7 +23,9 @@ from webhook.core.actions import Action
 from webhook.core.document import (
     API_VERSION,
     AsText,
+    Condition,
     Duration,
+    Lenient,
     ObjectMeta,
     Strict,
     parse_duration,
@@ -281,6 +283,22 @@ class PolicySpec(Strict):
         return self.help_url or DEFAULT_HELP_URL
 
 
+class PolicyStatus(Lenient):
+    """What the controller says of a policy.
+
+    Attributes:
+        mode: the strongest action that a violated requirement leads to: what the policy does at its strictest.
+        valid: whether every replica can follow it; the condition `Valid` says why not.
+        in_force: whether it is the one that is followed: the policy with the name `default` is, and no other.
+    """
+
+    observed_generation: int | None = None
+    mode: Literal["Deny", "Warn", "Audit", "Off"] | None = None
+    valid: bool | None = None
+    in_force: bool | None = None
+    conditions: tuple[Condition, ...] = Field(default=(), strict=False, max_length=64)
+
+
 class PolicyDocument(Strict):
     """A NotebookPolicy document as it stands in a file or in the cluster."""
 
@@ -288,7 +306,9 @@ class PolicyDocument(Strict):
     kind: Literal["NotebookPolicy"]
     metadata: ObjectMeta
     spec: PolicySpec = PolicySpec()
-    status: dict[str, Any] | None = None
+    status: dict[str, Any] | None = (
+        None  # what stands there makes no policy wrong; see PolicyStatus
+    )
 
 
 def read_policy(document: Mapping[str, Any]) -> PolicyDocument:

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field
 
 from webhook.core.document import (
+    Condition,
     Duration,
     Fault,
     InvalidDocument,
+    Lenient,
     ObjectMeta,
     Time,
     parse_time,
@@ -60,27 +61,14 @@ def _image(value: str) -> str:
 Digest = Annotated[str, AfterValidator(_digest)]
 
 
-class _Lenient(BaseModel):
-    """Types are strict; a field that a newer scanner adds passes, so that an upgrade hides no result."""
-
-    model_config = ConfigDict(
-        strict=True,
-        frozen=True,
-        extra="ignore",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-    )
-
-
-class Manifest(_Lenient):
+class Manifest(Lenient):
     """One platform of an index, and the digest of its manifest: a pod may name either."""
 
     platform: Annotated[str, Field(min_length=1, max_length=100)]
     digest: Digest
 
 
-class Check(_Lenient):
+class Check(Lenient):
     """What was found about one requirement, from which evidence, in words that lead to the cure."""
 
     requirement: Requirement
@@ -89,14 +77,14 @@ class Check(_Lenient):
     message: Annotated[str, Field(max_length=_MESSAGE_LIMIT)] = ""
 
 
-class Accelerator(_Lenient):
+class Accelerator(Lenient):
     """Hardware that an image is made for: the resource that a pod asks for it by, and what shows it."""
 
     resource: str
     evidence: str
 
 
-class Facts(_Lenient):
+class Facts(Lenient):
     """What else is known about an image.
 
     Attributes:
@@ -116,25 +104,29 @@ class Facts(_Lenient):
     frame_guard: str | None = None
 
 
-class Condition(_Lenient):
-    """A condition by Kubernetes' conventions (metav1.Condition)."""
-
-    type: str
-    status: Literal["True", "False", "Unknown"]
-    reason: str = ""
-    message: str = ""
-    last_transition_time: Time | None = None
-
-
-class ScanSpec(_Lenient):
+class ScanSpec(Lenient):
     """Which image, and how often its tag is resolved again."""
 
     image: Annotated[str, AfterValidator(_image)]
     interval: Duration = "24h"
 
 
-class ScanStatus(_Lenient):
-    """What the scanner found."""
+class Claim(Lenient):
+    """Which controller's worker scans the image now, and until when nobody else does."""
+
+    holder: Annotated[str, Field(min_length=1, max_length=253)]
+    until: Time
+
+
+class ScanStatus(Lenient):
+    """What the scanner found, and what the controller keeps to scan again.
+
+    Attributes:
+        claim: held while a worker scans; one that is over is nobody's.
+        attempts: how many tries in a row have failed; 0 after a result.
+        retry_at: after a failure, not before this time.
+        last_used_at: when a pod or a notebook was last seen with the image.
+    """
 
     phase: Phase = "Pending"
     digest: Digest | None = None
@@ -146,10 +138,14 @@ class ScanStatus(_Lenient):
     resolved_at: Time | None = None
     scanned_at: Time | None = None
     scanner: str | None = None
+    claim: Claim | None = None
+    attempts: Annotated[int, Field(ge=0)] = 0
+    retry_at: Time | None = None
+    last_used_at: Time | None = None
     conditions: tuple[Condition, ...] = Field(default=(), strict=False, max_length=_LIST_LIMIT)
 
 
-class ScanDocument(_Lenient):
+class ScanDocument(Lenient):
     """An ImageScan document as it stands in a file or in the cluster."""
 
     api_version: Literal["nbgate.dev/v1alpha1"]

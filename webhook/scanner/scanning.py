@@ -5,10 +5,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from webhook import __version__
-from webhook.core.document import API_VERSION, ObjectMeta, format_time
+from webhook.core.document import API_VERSION, Condition, ObjectMeta, format_time
 from webhook.core.reference import parse
 from webhook.core.scan import (
-    Condition,
     Manifest,
     ScanDocument,
     ScanSpec,
