@@ -45,10 +45,15 @@ def validity(
     return max(start, within.not_before), min(end, within.not_after)
 
 
-def renewal_due(certificate: Certificate, now: datetime) -> bool:
-    """Say whether two thirds of the certificate's life have passed: a third is left to try in."""
+def renewal_time(certificate: Certificate) -> datetime:
+    """Return when two thirds of the certificate's life have passed: a third is left to try in."""
     life = certificate.not_after - certificate.not_before
-    return now >= certificate.not_before + life * 2 / 3
+    return certificate.not_before + life * 2 / 3
+
+
+def renewal_due(certificate: Certificate, now: datetime) -> bool:
+    """Say whether it is time to renew."""
+    return now >= renewal_time(certificate)
 
 
 def _span(now: datetime, lifetime: timedelta) -> tuple[datetime, datetime]:

@@ -1,4 +1,4 @@
-"""`nbgate certs`: issue and show certificates."""
+"""`nbgate certs`: issue, show, rotate and inject certificates."""
 
 import base64
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from certs.files import read, read_if_there
 from certs.layout import AUTHORITY_CERTIFICATE, CLIENT_AUTHORITIES, LEAF_CERTIFICATE, LEAF_KEY
 from certs.lifetime import AUTHORITY_LIFETIME, LEAF_LIFETIME
 from certs.selfsigned import ensure
+from webhook.cli import certsinject, certsrotate
 from webhook.cli.exits import DENIED, OK, BadInput, CouldNot
 from webhook.cli.home import home
 from webhook.cli.output import Format, emit, new_table, output_option
@@ -26,7 +27,11 @@ _CERTIFICATES = (LEAF_CERTIFICATE, AUTHORITY_CERTIFICATE, CLIENT_AUTHORITIES)
 
 @click.group()
 def command() -> None:
-    """Issue and show certificates."""
+    """Issue, show, rotate and inject certificates."""
+
+
+command.add_command(certsrotate.command)
+command.add_command(certsinject.command)
 
 
 @command.command()
