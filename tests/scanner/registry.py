@@ -36,10 +36,11 @@ class RunningRegistry:
         password: it wants `USER` and `PASSWORD` of tests.scanner.tokenserver (basic authentication).
         tokens: it wants tokens of this server.
         tls: it speaks https, with a certificate of an authority of its own: `authority`, a PEM file.
+        address: where it listens, this machine's own.
 
     Attributes:
-        port: where it listens on 127.0.0.1.
-        host: `127.0.0.1:PORT`, as references name it.
+        port: where it listens at that address.
+        host: `ADDRESS:PORT`, as references name it.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class RunningRegistry:
         password: bool = False,
         tokens: TokenServer | None = None,
         tls: bool = False,
+        address: str = "127.0.0.1",
     ) -> None:
         self.home = home
+        self._address = address
         self.authority = home / "ca.crt"
         self._tls, self._password, self._tokens = tls, password, tokens
         self._stack = ExitStack()
@@ -58,7 +61,7 @@ class RunningRegistry:
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self._address}:{self.port}"
 
     @property
     def url(self) -> str:

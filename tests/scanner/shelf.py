@@ -12,6 +12,7 @@ from webhook.core.scan import Check, ScanStatus
 from webhook.scanner.probes.probe import Probe
 from webhook.scanner.progress import Silent
 from webhook.scanner.scanning import Scanned, ScanSettings, scan_image
+from webhook.scanner.sources.registry import RegistryOptions
 
 
 class Shelf:
@@ -39,6 +40,8 @@ class Shelf:
         return scan(
             self.reference(name),
             ScanSettings(
+                # One for a cluster is not at this machine's loopback address.
+                registry=RegistryOptions(plain_http=frozenset({self.registry.host})),
                 probe=probe,
                 start_timeout=timeout,
                 platforms=(probe.platform(),) if probe else (),

@@ -19,12 +19,15 @@ Saved = Literal["created", "replaced", "kept"]
 
 # Each conflict means that somebody else has written; of that many, one is through.
 _ATTEMPTS = 5
+# Fields of the status that are no result. What kept the controller from one is not among them: here is one.
+_OTHERS = ("claim", "lastUsedAt")
 
 
 def save_to_cluster(kube: Kube, document: ScanDocument) -> Saved:
     """Create or update the ImageScan; `kept` is a result that was there and resolved later than ours.
 
-    Of one that is there everything that is not the scanner's stays: labels, and how often it is to be scanned.
+    Of one that is there everything that is not the scanner's stays: labels, how often it is to be scanned, when it was
+    last used, and a claim: a controller that scans it just now ends in peace, and writes what it found over ours.
 
     Raises KubeError; NotFound where the cluster has no such kind.
     """
@@ -47,8 +50,15 @@ def _save(kube: Kube, content: Document) -> Saved:
     else:
         saved = "replaced"
         stored = _with_image(kube, stored, content["spec"]["image"])
-    kube.replace(IMAGE_SCANS, {**stored, "status": content["status"]}, part="status")
+    status = _status(_mapping(stored.get("status")), content)
+    kube.replace(IMAGE_SCANS, {**stored, "status": status}, part="status")
     return saved
+
+
+def _status(stored: Mapping[str, Any], content: Document) -> Document:
+    """Give our result with what others have written beside theirs."""
+    kept = {name: stored[name] for name in _OTHERS if name in stored}
+    return {**content["status"], **kept, "image": _canonical(content["spec"]["image"])}
 
 
 def _stored(kube: Kube, name: str) -> Document | None:

@@ -19,7 +19,7 @@ from webhook.scanner.checks.seen import Seen
 from webhook.scanner.facts import facts_of
 from webhook.scanner.image import Image, PlatformImage
 from webhook.scanner.judging import judge, serving_of, verdict_of
-from webhook.scanner.layers.cache import LayerCache
+from webhook.scanner.layers.cache import Layers
 from webhook.scanner.layers.stack import read_files
 from webhook.scanner.notes import notes_of
 from webhook.scanner.opening import Opened, open_source
@@ -46,7 +46,7 @@ class ScanSettings:
 
     platforms: tuple[str, ...] = ()
     registry: RegistryOptions = field(default_factory=RegistryOptions)
-    cache: LayerCache | None = None
+    cache: Layers | None = None
     probe: Probe | None = None
     start_timeout: float = 120
     longest: float = 2 * 3600

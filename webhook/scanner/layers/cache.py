@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from webhook.core.reference import check_digest
 from webhook.scanner.layers.cacheformat import NoEntry, decode, encode
@@ -26,6 +27,18 @@ _ABANDONED = 3600  # seconds
 
 def _say_nothing(_text: str) -> None:
     pass
+
+
+class Layers(Protocol):
+    """What was read of layers before."""
+
+    def get(self, digest: str) -> LayerContents | None:
+        """Give what was read of the layer with this digest; None where it is not known."""
+        ...
+
+    def put(self, digest: str, contents: LayerContents) -> None:
+        """Keep what was read of the layer with this digest."""
+        ...
 
 
 class LayerCache:

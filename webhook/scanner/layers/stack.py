@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from webhook.core.reference import quoted
 from webhook.scanner.errors import BadContent
 from webhook.scanner.image import Descriptor, PlatformImage
-from webhook.scanner.layers.cache import LayerCache
+from webhook.scanner.layers.cache import Layers
 from webhook.scanner.layers.contents import LayerContents
 from webhook.scanner.layers.files import Enough, Files
 from webhook.scanner.layers.merging import Merge
@@ -18,7 +18,7 @@ from webhook.scanner.source import Source
 def read_files(
     source: Source,
     image: PlatformImage,
-    cache: LayerCache | None,
+    cache: Layers | None,
     enough: Enough,
     progress: Progress,
 ) -> Files:
@@ -72,7 +72,7 @@ def check_diff_id(image: PlatformImage, place: int, found: str) -> None:
 
 
 def _contents(
-    source: Source, layer: Descriptor, cache: LayerCache | None, progress: Progress
+    source: Source, layer: Descriptor, cache: Layers | None, progress: Progress
 ) -> LayerContents:
     # Before anything is fetched: a layer that cannot be read need not be.
     compression = layer_compression(layer.media_type)

@@ -16,6 +16,19 @@ def announced_type(answer: Answer, where: str) -> str:
     return media_type
 
 
+def announced_digest(answer: Answer) -> str | None:
+    """Give the sha256 digest that Docker-Content-Digest names (distribution-spec, "Checking if content exists").
+
+    None for another one, or for none: only that one is how a tag's digest is written down.
+    """
+    announced = answer.header("Docker-Content-Digest") or ""
+    try:
+        check_digest(announced)
+    except InvalidReference:
+        return None
+    return announced if announced.startswith("sha256:") else None
+
+
 def check_announced_digest(answer: Answer, data: bytes, where: str) -> None:
     """Check the bytes against Docker-Content-Digest, where it is there. Raises BadContent."""
     announced = answer.header("Docker-Content-Digest")

@@ -15,7 +15,7 @@ _SHOWN = 120
 
 
 def follow(transport: Transport, where: str, request: Request, deadline: Deadline) -> Answer:
-    """Send a GET and go where the answers lead; Authorization goes to the first origin only.
+    """Send a GET or a HEAD and go where the answers lead; Authorization goes to the first origin only.
 
     What addresses a redirect may lead to is the guard's to say.
 

@@ -55,7 +55,8 @@ class Guard:
             return f"{at}; correct its name or its entry in DNS"
         if host in self._named:
             return (
-                f"{at}, and only public registries may be scanned from here; copy the image to one"
+                f"{at}, and only public registries may be scanned from here; copy the image to one, "
+                "or name this one with --private-registry"
             )
         return (
             f"{at}, to which a registry that is not there itself may not lead; "

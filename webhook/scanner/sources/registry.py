@@ -7,10 +7,11 @@ from pathlib import Path
 
 from webhook.core.reference import DOCKER_HUB, InvalidReference, Reference, check_digest
 from webhook.scanner.documents.parsing import DOCUMENT_LIMIT
-from webhook.scanner.errors import BadContent, Unreachable
+from webhook.scanner.errors import BadContent, SourceError, Unreachable
 from webhook.scanner.image import Descriptor
 from webhook.scanner.mediatypes import ACCEPT, is_index, is_manifest
 from webhook.scanner.sources.announced import (
+    announced_digest,
     announced_type,
     check_announced_digest,
     digest_of,
@@ -66,7 +67,8 @@ class RegistryOptions:
         environ: HOME and its like for that, PATH for credential helpers, proxies, SSL_CERT_FILE; nothing if not given.
         plain_http: registries, HOST or HOST:PORT, that speak http. One on loopback is found out.
         token_realms: hosts, or HOST:PORT, that may give tokens though they are not the registry's own.
-        private: the registry may be at a private or loopback address.
+        private: any registry may be at a private or loopback address.
+        private_hosts: those, HOST or HOST:PORT, that may be there though others may not.
         resolve: looks names up.
     """
 
@@ -76,6 +78,7 @@ class RegistryOptions:
     plain_http: frozenset[str] = frozenset()
     token_realms: frozenset[str] = frozenset()
     private: bool = True
+    private_hosts: frozenset[str] = frozenset()
     patiences: Patiences = field(default_factory=Patiences)
     retries: Retries = field(default_factory=Retries)
     resolve: Resolve = system_resolve
@@ -91,10 +94,11 @@ class RegistrySource:
         self._reference, self._options = reference, options
         self._where = reference.repository
         self._path = f"/v2/{reference.path}"
-        told_http = reference.domain.lower() in {host.lower() for host in options.plain_http}
+        told_http = _names(options.plain_http, reference)
         self._base = _base(reference, "http" if told_http else "https")
         self._realms = frozenset(host.lower() for host in options.token_realms)
-        self._guard = Guard(self._where, self._base.host, self._realms, private=options.private)
+        private = options.private or _names(options.private_hosts, reference)
+        self._guard = Guard(self._where, self._base.host, self._realms, private=private)
         self._transport = Transport(
             self._where,
             self._guard,
@@ -129,6 +133,27 @@ class RegistrySource:
         )
         check_announced_digest(answer, data, f"{self._where}: {what}")
         return descriptor, check_bytes(data, descriptor, self._where)
+
+    def digest(self) -> str:
+        """Ask what the tag names now, and for nothing else.
+
+        By HEAD, which Docker Hub does not count as a pull (docs.docker.com, "Pulls"). Where that is not answered, or
+        not with what can be compared, by `top`, which also hears what a registry says of what it has not.
+        """
+        announced = None
+        try:
+            announced = self._announced()
+        except SourceError as error:
+            if error.temporary:
+                raise
+        return announced or self.top()[0].digest
+
+    def _announced(self) -> str | None:
+        name = self._reference.digest or self._reference.tag or ""
+        deadline = Deadline(self._options.patiences.document)
+        headers = {"Accept": ", ".join(ACCEPT)}
+        with self._get(f"manifests/{name}", f"manifest {name}", headers, deadline, "HEAD") as head:
+            return announced_digest(head)
 
     def document(self, descriptor: Descriptor) -> bytes:
         """Fetch a manifest, an index or a config whole."""
@@ -191,17 +216,24 @@ class RegistrySource:
             raise Unreachable(f"{self._where}: {what} broke off, and {fault}; try again later")
         raise BadContent(f"{self._where}: {what}: {fault}; push the image again")
 
-    def _get(self, path: str, what: str, headers: Mapping[str, str], deadline: Deadline) -> Answer:
+    def _get(
+        self,
+        path: str,
+        what: str,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        method: str = "GET",
+    ) -> Answer:
         target = f"{self._path}/{path}"
         try:
-            return self._session.get(target, what, headers, deadline)
+            return self._session.get(target, what, headers, deadline, method)
         except NoTls as error:
             # Only where nobody can listen in between, and only if it is the registry that does not speak TLS.
             if error.url.origin != self._base.origin or not self._guard.loopback:
                 raise
         self._base = _base(self._reference, "http")
         self._session = self._new_session()
-        return self._session.get(target, what, headers, deadline)
+        return self._session.get(target, what, headers, deadline, method)
 
     def _new_session(self) -> Session:
         rules = TokenRules(
@@ -228,6 +260,11 @@ class RegistrySource:
             check_digest(descriptor.digest)
         except InvalidReference as error:
             raise BadContent(f"{self._where}: {error}; build the image anew") from error
+
+
+def _names(hosts: frozenset[str], reference: Reference) -> bool:
+    """Tell whether a person named the registry of a reference."""
+    return reference.domain.lower() in {host.lower() for host in hosts}
 
 
 def _base(reference: Reference, scheme: str) -> Url:

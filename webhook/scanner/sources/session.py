@@ -1,4 +1,4 @@
-"""GETs from one registry: where it wants a login or a token, that is had, once, and kept."""
+"""Questions to one registry: where it wants a login or a token, that is had, once, and kept."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -48,18 +48,25 @@ class Session:
         self._find, self._retries = find, retries
         self._authorization: str | None = None
 
-    def get(self, target: str, what: str, headers: Mapping[str, str], deadline: Deadline) -> Answer:
+    def get(
+        self,
+        target: str,
+        what: str,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        method: str = "GET",
+    ) -> Answer:
         """Ask for something; give an answer that has it (200 or 206), its body still to be read.
 
-        `what` names it in messages: `blob sha256:…`. Raises SourceError, BadContent.
+        `what` names it in messages: `blob sha256:…`. `method` is GET or HEAD. Raises SourceError, BadContent.
         """
         base = self._rules.registry
         url = Url(scheme=base.scheme, host=base.host, port=base.port, target=target)
-        answer = self._ask(url, headers, deadline)
+        answer = self._ask(method, url, headers, deadline)
         if answer.status == 401 and answer.url.origin == base.origin:
             answer.tail_off()
             self._authorize(answer.headers("WWW-Authenticate"), deadline)
-            answer = self._ask(url, headers, deadline)
+            answer = self._ask(method, url, headers, deadline)
         if answer.status not in {200, 206}:
             raise self._fault(answer, what)
         return answer
@@ -68,11 +75,11 @@ class Session:
     def _credentials(self) -> Credentials | None:
         return self._find()
 
-    def _ask(self, url: Url, headers: Mapping[str, str], deadline: Deadline) -> Answer:
+    def _ask(self, method: str, url: Url, headers: Mapping[str, str], deadline: Deadline) -> Answer:
         all_headers = dict(headers)
         if self._authorization is not None:
             all_headers["Authorization"] = self._authorization
-        request = Request(url=url, headers=all_headers)
+        request = Request(url=url, method=method, headers=all_headers)
         return retried(
             self._where,
             lambda: follow(self._transport, self._where, request, deadline),
