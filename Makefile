@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run venv test lint packages unit cluster bench lock image clean
+.PHONY: help run venv test lint packages tools unit cluster manifests bench lock image clean
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: venv ## Start the webhook on https://127.0.0.1:8443 with its embedded defaults
 	$(BIN)/nbgate serve --listen 127.0.0.1:8443
@@ -37,11 +37,17 @@ lint: $(VENV)/.dev ## Formatter, ruff, mypy --strict, import rules
 packages: ## Install the Debian packages that the tests run, as root; elsewhere say what is missing
 	@tests/install-packages || [ $$? -eq 3 ]
 
-unit: $(VENV)/.dev packages ## Unit, property and HTTP tests; images, registries and containers where podman is there
-	$(BIN)/python -m pytest -m "not cluster"
+tools: packages ## Build kustomize and helm for the tests, once; elsewhere say what is missing
+	@tests/install-tools || [ $$? -eq 3 ]
 
-cluster: $(VENV)/.dev packages ## Tests against a real Kubernetes with a node (built once, about 8 minutes, where there is none)
+unit: $(VENV)/.dev tools ## Unit, property and HTTP tests; images, registries and containers where podman is there
+	$(BIN)/python -m pytest -m "not cluster" --numprocesses=2 --dist=loadgroup
+
+cluster: $(VENV)/.dev tools ## Tests against a real Kubernetes with a node (built once, about 8 minutes, where there is none)
 	$(BIN)/python -m pytest -m cluster
+
+manifests: $(VENV)/.dev ## Make the files of deploy/ that are made: definitions, dashboard, and the chart's copies
+	$(BIN)/python -m deploy.generator
 
 bench: $(VENV)/.dev ## Measure decisions, loading, the server and the scanner, each beside a floor
 	$(BIN)/python -m bench

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
+
+_HERE = Path(__file__).parent
 
 
 def pytest_configure() -> None:
@@ -14,6 +17,15 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process of a run in several have all tests that build, start or count containers of this machine."""
+    for item in items:
+        if item.path.is_relative_to(_HERE / "scanner") or item.path.is_relative_to(
+            _HERE / "images"
+        ):
+            item.add_marker(pytest.mark.xdist_group("containers"))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

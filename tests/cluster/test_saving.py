@@ -17,10 +17,9 @@ from tests.cluster.accounts import (
     kubeconfig_of,
     without,
 )
-from tests.cluster.controlplane import ControlPlane, RequestRefused
-from tests.cluster.imagescan_crd import imagescan_crd
+from tests.cluster.controlplane import ControlPlane
 from tests.cluster.manifests import Document
-from tests.cluster.waiting import wait_for
+from tests.cluster.webhookside import kinds_served
 from webhook.core.scan import ScanDocument, read_scan_document, scan_name
 from webhook.kube import IMAGE_SCANS, Kube, connect
 from webhook.kubeerrors import Conflict, Forbidden, NotFound
@@ -41,10 +40,8 @@ def kube(control_plane: ControlPlane) -> Iterator[Kube]:
 @pytest.fixture(scope="module")
 def kind(control_plane: ControlPlane) -> Iterator[None]:
     """The kind ImageScan is served."""
-    control_plane.create(imagescan_crd())
-    wait_for(lambda: control_plane.get(SCANS), 20, "the kind ImageScan", ignoring=(RequestRefused,))
-    yield
-    control_plane.kubectl("delete", "crd", "imagescans.nbgate.dev", "--wait=true")
+    with kinds_served(control_plane):
+        yield
 
 
 @pytest.fixture
@@ -90,7 +87,9 @@ def test_a_new_result_is_created_with_its_status(
     assert save_to_cluster(kube, document) == "created"
 
     found = read_scan_document(stored(control_plane, image))
-    assert (found.spec, found.status) == (document.spec, document.status)
+    # In the cluster it also says of which image, for there the spec may come to name another.
+    assert found.status == document.status.model_copy(update={"image": image})
+    assert found.spec == document.spec
 
 
 @pytest.mark.usefixtures("kind")
@@ -112,6 +111,31 @@ def test_a_newer_result_replaces_the_status_and_leaves_what_people_wrote(
         "Root",
         "2026-01-03T00:00:00Z",
     )
+
+
+@pytest.mark.usefixtures("kind")
+def test_when_it_was_used_and_who_scans_it_now_stays_and_how_a_try_failed_goes(
+    control_plane: ControlPlane, kube: Kube, image: str
+) -> None:
+    save_to_cluster(kube, scanned(image))
+    found = stored(control_plane, image)
+    used = "2026-01-02T12:00:00Z"
+    others = {"lastUsedAt": used, "claim": {"holder": "a controller", "until": used}}
+    failure = {
+        "attempts": 3,
+        "retryAt": used,
+        "conditions": [{"type": "Scanned", "status": "False"}],
+    }
+    kube.replace(
+        IMAGE_SCANS, {**found, "status": {**found["status"], **others, **failure}}, part="status"
+    )
+
+    save_to_cluster(kube, scanned(image, at="2026-01-03T00:00:00Z"))
+
+    status = stored(control_plane, image)["status"]
+    assert (status["lastUsedAt"], status["claim"]) == (used, others["claim"])
+    assert (status["attempts"], status["conditions"]) == (0, [])
+    assert "retryAt" not in status
 
 
 @pytest.mark.usefixtures("kind")
