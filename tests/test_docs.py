@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
-from textwrap import dedent
 from typing import Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
 
 from tests.core import builders
+from tests.pages import DOCS, ROOT, blocks, prose, read, table
 from webhook.core import audit, decision
 from webhook.core.cuda import named_cuda
 from webhook.core.imagepattern import InvalidPattern, compile_pattern
@@ -23,31 +23,8 @@ from webhook.server.auditline import LINE_LIMIT, encode
 from webhook.stores.auditlog import Entry, read_line
 from webhook.stores.documents import Parsed, parse_documents
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 DECISIONS = sorted((DOCS / "adr").glob("*.md"))
-
-Row = list[list[str]]
-
-
-def read(name: str) -> str:
-    return (DOCS / name).read_text()
-
-
-def blocks(page: str, language: str) -> list[str]:
-    """Give the contents of a page's fenced blocks in one language."""
-    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", page, re.MULTILINE | re.DOTALL)
-    return [dedent(content) for _, content in found]
-
-
-def table(page: str, *header: str) -> list[Row]:
-    """Give the rows of the table with this header: for each cell, the pieces that are marked as code."""
-    _, line, rest = page.partition(f"| {' | '.join(header)} |\n")
-    assert line, f"no table with the header {header}"
-    rows = list(takewhile(lambda row: row.startswith("|"), rest.splitlines()))[1:]
-    return [[re.findall(r"`([^`]+)`", cell) for cell in row.split("|")[1:-1]] for row in rows]
-
 
 # -- docs/requirements.md ---------------------------------------------------------------------------
 
@@ -224,10 +201,6 @@ def test_a_decision_has_the_common_form_and_its_drawbacks(path: Path) -> None:
 
 
 # -- links ------------------------------------------------------------------------------------------
-
-
-def prose(page: str) -> str:
-    return re.sub(r"^( *)```.*?^\1```$", "", page, flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(page: str) -> set[str]:
