@@ -41,10 +41,10 @@ tools: packages ## Build kustomize and helm for the tests, once; elsewhere say w
 	@tests/install-tools || [ $$? -eq 3 ]
 
 unit: $(VENV)/.dev tools ## Unit, property and HTTP tests; images, registries and containers where podman is there
-	$(BIN)/python -m pytest -m "not cluster" --numprocesses=2 --dist=loadgroup
+	@tests/side-by-side $(BIN)/python "not cluster and not containers" "not cluster and containers"
 
 cluster: $(VENV)/.dev tools ## Tests against a real Kubernetes with a node (built once, about 8 minutes, where there is none)
-	$(BIN)/python -m pytest -m cluster
+	@tests/side-by-side $(BIN)/python "cluster and node" "cluster and not node"
 
 manifests: $(VENV)/.dev ## Make the files of deploy/ that are made: definitions, dashboard, and the chart's copies
 	$(BIN)/python -m deploy.generator

@@ -38,8 +38,8 @@ def _load(folder: Path) -> tuple[dict[str, Any], Snapshot]:
 
 def _size(snapshot: Snapshot) -> dict[str, Any]:
     """Count what the index holds, and how much of it is names and digests, which no index could do without."""
-    scans = {id(scan): scan for scan in snapshot.scans._by_digest.values()}.values()  # noqa: SLF001 - to be measured
-    return {"bytes": size_of(snapshot.scans), "names": sum(_names(scan) for scan in scans)}
+    names = sum(_names(scan) for scan in snapshot.scans.scans())
+    return {"bytes": size_of(snapshot.scans), "names": names}
 
 
 def _names(scan: Scan) -> int:

@@ -19,13 +19,12 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process of a run in several have all tests that build, start or count containers of this machine."""
-    for item in items:
-        if item.path.is_relative_to(_HERE / "scanner") or item.path.is_relative_to(
-            _HERE / "images"
-        ):
-            item.add_marker(pytest.mark.xdist_group("containers"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what uses the one thing of its kind that a machine has: so the rest can run beside it."""
+    if item.path.is_relative_to(_HERE / "scanner") or item.path.is_relative_to(_HERE / "images"):
+        item.add_marker("containers")
+    if "node_cluster" in getattr(item, "fixturenames", ()):
+        item.add_marker("node")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -3,6 +3,8 @@
 Data flows one way, and a room imports only rooms below it (import-linter enforces this):
 
     cli      flags and environment; puts everything together
+    controller, doctor
+             in a cluster: what keeps scans, certificates and notebooks going; what looks whether all is well
     server   the HTTP edge
     scanner  image -> ImageScan; server never imports it
     stores   where scans and policy live, and how they reach memory

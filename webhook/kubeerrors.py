@@ -3,6 +3,7 @@
 KubeError              one line: what was asked, what is wrong, the cure
 ├── NotConfigured      no kubeconfig, or one that cannot be used
 ├── Unreachable        no answer in time, or none that is an API server's; worth another try later
+│   └── TooLong        the answer is longer than what is read of one
 ├── Forbidden          our account may not do it; names the verb and the resource
 ├── NotFound           there is no such object, or no such kind
 ├── Conflict           it exists already, or somebody changed it since it was read
@@ -35,6 +36,10 @@ class NotConfigured(KubeError):
 
 class Unreachable(KubeError):
     """The API server gave no answer, or a broken one."""
+
+
+class TooLong(Unreachable):
+    """An answer is longer than what is read of one; of a list, smaller parts can be asked for."""
 
 
 class Forbidden(KubeError):

@@ -398,10 +398,11 @@ def test_a_policy_that_cannot_hold_is_told_of_with_every_fault(home: Path, *, na
 
 
 @pytest.mark.parametrize("flag", ["--policy", "--scans"])
-def test_the_cluster_is_not_there_yet(home: Path, flag: str) -> None:
+def test_without_a_cluster_to_speak_to_the_cure_is_told(home: Path, flag: str) -> None:
     ended = review(home, pod(), flags=(flag, "cluster"))
-    assert ended.code == 2
-    assert f"{flag} cluster: this version has no cluster mode yet" in ended.err
+    assert ended.code == 3
+    assert ended.err.startswith(f"nbgate: {flag} cluster: the kubeconfig names no cluster to use")
+    assert "set KUBECONFIG" in ended.err
 
 
 # -- the diff --------------------------------------------------------------------------------------

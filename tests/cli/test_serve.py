@@ -85,13 +85,10 @@ def test_a_flag_out_of_bounds_is_bad_usage_and_makes_nothing(
     [
         (("--policy", "nowhere"), "nowhere: is not there"),
         (("--policy", "."), ".: is a folder; name a file"),
-        (("--policy", "cluster"), "--policy cluster: this version has no cluster mode yet"),
         (("--scans", "nowhere"), "--scans: nowhere is no folder: create it, or name another"),
         (("--scans", "file"), "--scans: file is no folder: create it, or name another"),
-        (("--scans", "cluster"), "--scans cluster: this version has no cluster mode yet"),
         (("--tls", "nowhere"), "--tls: nowhere is no folder: name one with tls.crt and tls.key"),
         (("--tls", "file"), "--tls: file is no folder"),
-        (("--tls", "cluster"), "--tls cluster: this version has no cluster mode yet"),
     ],
     ids=str,
 )
@@ -103,6 +100,78 @@ def test_what_a_flag_names_and_is_not_there_is_told_with_the_cure(
     ended = serve(tmp_path / "home", *flags)
     assert ended.code == 2
     assert words in ended.err
+
+
+@pytest.mark.parametrize("flags", [("--tls",), ("--policy",), ("--policy", "--scans")], ids=str)
+def test_without_a_cluster_to_speak_to_it_is_told_at_once_with_the_cure(
+    tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    named = [word for flag in flags for word in (flag, "cluster")]
+    ended = serve(tmp_path, *named, KUBECONFIG=str(tmp_path / "nowhere"))
+    assert ended.code == 3
+    assert ended.err.startswith(f"nbgate: {' cluster, '.join(flags)} cluster: the kubeconfig names")
+    assert "set KUBECONFIG to a file that `kubectl get pods` works with" in ended.err
+
+
+@pytest.mark.parametrize("place", ["below a file", "self"])
+def test_a_folder_that_cannot_take_the_secret_is_told_at_once(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    home = tmp_path / "file" if place == "below a file" else tmp_path
+    if place == "self":
+        pair(tmp_path / "certs")
+    ended = serve(
+        home,
+        "--tls",
+        "cluster",
+        "--policy",
+        "cluster",
+        "--scans",
+        "cluster",
+        KUBECONFIG=unused(tmp_path),
+    )
+    assert ended.code == 3
+    assert ended.err.startswith("nbgate: --tls cluster: ")
+    assert str(home / "certs") in ended.err
+
+
+def unused(folder: Path) -> str:
+    """A kubeconfig of a cluster that is not there."""
+    path = folder / "kubeconfig"
+    context = {"cluster": "c", "user": "u"}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "c", "context": context}],
+        "current-context": "c",
+    }
+    path.write_text(json.dumps(config))
+    return str(path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_wait_for_a_certificate_at_once(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with subprocess.Popen(
+        [str(NBGATE), "serve", *FREE, "--tls", "cluster"],
+        env={**own_environment(), "NBGATE_HOME": str(tmp_path), "KUBECONFIG": unused(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        said = json.loads(process.stderr.readline())
+        process.send_signal(number)
+        started = time.monotonic()
+        _, rest = process.communicate(timeout=30)
+    assert said["event"] == "waiting for a certificate"
+    assert said["source"] == "Secret nbgate-tls in namespace nbgate-system"
+    assert "no answer from https://127.0.0.1:1" in said["problem"]
+    assert process.returncode == (0 if number == signal.SIGTERM else 130)
+    assert "Traceback" not in rest
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("place", ["flag", "home", "variable"])

@@ -105,3 +105,12 @@ def test_an_answer_forgets_it_all_and_others_are_asked_meanwhile() -> None:
 
 def test_it_is_left_alone_for_as_long_as_it_asks_for() -> None:
     assert failures(Registries(), [0.0], fault_of(ERRORS["RateLimited"])) == [7000]
+
+
+def test_registries_that_are_left_alone_no_more_are_forgotten_before_they_are_too_many() -> None:
+    registries = Registries()
+    for number in range(20_000):
+        registries.failed(f"r{number}.example", SILENT, float(number))
+
+    assert sum(bool(registries.free_at(f"r{number}.example")) for number in range(20_000)) <= 10_000
+    assert registries.free_at("r19999.example") > 19_999

@@ -66,6 +66,10 @@ def test_what_others_say_is_no_refusal_of_ours(message: object) -> None:
         {"involvedObject": None},
         {"involvedObject": {"name": ""}},
         {"involvedObject": {"name": 5}},
+        {"involvedObject": {"name": "."}},
+        {"involvedObject": {"name": ".."}},
+        {"involvedObject": {"name": "a/b"}},
+        {"involvedObject": {"name": "n" * 254}},
         {"lastTimestamp": None, "metadata": {"namespace": "team"}},
     ],
 )

@@ -95,14 +95,14 @@ def test_a_review_is_read_as_it_is() -> None:
         (
             {"kind": "Deployment"},
             (
-                "kind must be one of Pod, Notebook, StatefulSet, AdmissionReview, Namespace; "
+                "kind must be one of Pod, Notebook, StatefulSet, NotebookPolicy, AdmissionReview, Namespace; "
                 "it is Deployment"
             ),
         ),
         (
             {},
             (
-                "kind must be one of Pod, Notebook, StatefulSet, AdmissionReview, Namespace; "
+                "kind must be one of Pod, Notebook, StatefulSet, NotebookPolicy, AdmissionReview, Namespace; "
                 "it is missing"
             ),
         ),

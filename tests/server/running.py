@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,16 +26,30 @@ def recorded(name: str) -> dict[str, Any]:
 
 
 class RunningServer:
-    """`nbgate serve` on a free port of loopback, with all its state in `home`."""
+    """`nbgate serve` on a free port of loopback, with all its state in `home`.
 
-    def __init__(self, home: Path, *flags: str, host: str = "127.0.0.1") -> None:
+    With `waits` it is ready when it has been made; else `await_ready` waits for it.
+    """
+
+    url: str
+    port: int
+    client: httpx.Client
+
+    def __init__(
+        self,
+        home: Path,
+        *flags: str,
+        host: str = "127.0.0.1",
+        environment: Mapping[str, str] | None = None,
+        waits: bool = True,
+    ) -> None:
         self.home = home
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("NBGATE_")}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("NBGATE_")}
         command = [str(NBGATE), "serve", "--listen", f"{host}:0", "--grace", "0", *flags]
         with (home / "stdout").open("wb") as output:
             self._process = subprocess.Popen(
                 command,
-                env={**environment, "NBGATE_HOME": str(home)},
+                env={**inherited, "NBGATE_HOME": str(home), **(environment or {})},
                 stdout=output,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -43,14 +57,23 @@ class RunningServer:
         self.log: list[str] = []
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
+        if waits:
+            self.await_ready()
+
+    def await_ready(self) -> None:
+        """Wait until it listens, and then until it is ready; end it where that does not come."""
         try:
-            self.url = self._await(self._listening, 20, "the server to listen")
-            self.port = int(self.url.rpartition(":")[2])
-            self.client = self.new_client()
+            self.await_listening()
             self._await(self._ready, 30, "the server to be ready")
         except BaseException:
             self._end()
             raise
+
+    def await_listening(self) -> None:
+        """Wait until it listens, ready or not."""
+        self.url = self._await(self._listening, 20, "the server to listen")
+        self.port = int(self.url.rpartition(":")[2])
+        self.client = self.new_client()
 
     def _read_log(self) -> None:
         assert self._process.stderr is not None
@@ -130,7 +153,8 @@ class RunningServer:
 
     def stop(self) -> None:
         """End it."""
-        self.client.close()
+        if hasattr(self, "client"):
+            self.client.close()
         self._end()
 
     def _end(self) -> None:

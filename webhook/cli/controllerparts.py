@@ -32,6 +32,9 @@ from webhook.stores.listwatch import ListWatch
 
 _log = structlog.get_logger("nbgate.controller")
 
+# Seconds for one image. Whoever starts a notebook chooses which, and from which registry: a slow one must not keep the
+# workers for hours. 20 GB in that time are 11 MB/s.
+_LONGEST_SCAN = 1800.0
 # Seconds for each of two things: that the API server takes claims back, and that scans unwind. They do at their next
 # word, and then their pods are deleted; only who waits for a silent registry says none, and leaves nothing behind.
 _GRACE = 5.0
@@ -163,7 +166,10 @@ class Replica:
 
 def _scan_settings(settings: ControllerSettings, kube: Kube) -> ScanSettings:
     found = ScanSettings(
-        platforms=settings.platforms, registry=settings.registry, cache=LayerMemory()
+        platforms=settings.platforms,
+        registry=settings.registry,
+        cache=LayerMemory(),
+        longest=_LONGEST_SCAN,
     )
     if settings.probes is None:
         return found

@@ -34,6 +34,11 @@ class Home:
         return self.root / "certs"
 
     @property
+    def snapshot(self) -> Path:
+        """The folder of what was last known of the cluster; may be removed at any time."""
+        return self.root / "snapshot"
+
+    @property
     def audit_log(self) -> Path:
         """The audit log."""
         return self.root / "audit.jsonl"

@@ -18,7 +18,8 @@ from webhook.cli.output import Format, emit, new_table, output_option
 from webhook.cli.state import policy_option, read_policy_of
 from webhook.core.actions import Action
 from webhook.core.document import Fault
-from webhook.core.policy import Exemption, PolicyDocument
+from webhook.core.policy import PolicyDocument
+from webhook.core.policyreview import advise
 from webhook.core.requirements import EXEMPT_BY_DEFAULT, REQUIREMENTS, RULES
 from webhook.core.words import clean
 from webhook.stores.files import too_large
@@ -26,8 +27,6 @@ from webhook.stores.policyfile import POLICY_LIMIT, UnreadablePolicy, load_polic
 from webhook.stores.problem import Problem, printable, problem_of
 
 _STANDARD_INPUT = Path("-")
-_SOON_DAYS = 30
-_DAY = 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +52,10 @@ def command() -> None:
 def check(ctx: click.Context, files: tuple[Path, ...], output: Format) -> None:
     """Check policy files and print everything that is wrong with them, as FILE: FIELD: PROBLEM.
 
-    FILE is YAML or JSON with one NotebookPolicy; - is standard input. An exemption that has expired, or does so within
-    30 days, is warned of. Exits 0 when all are fine, warnings or not, and 2 when one has a fault.
+    FILE is YAML or JSON with one NotebookPolicy; - is standard input. Warned of is what has no effect or may surprise,
+    as an exemption that has expired, or does so within 30 days.
+
+    Exits 0 when all are fine, warnings or not, and 2 when one has a fault.
     """
     now = time.time()
     checked = [_check(file, now) for file in files]
@@ -68,7 +69,7 @@ def _check(file: Path, now: float) -> Checked:
         policy = _read(file, name)
     except UnreadablePolicy as error:
         return Checked(name, error.problems, ())
-    return Checked(name, (), tuple(_warnings(policy.spec.exemptions, now)))
+    return Checked(name, (), tuple(advise(policy.spec, now)))
 
 
 def _read(file: Path, name: str) -> PolicyDocument:
@@ -78,16 +79,6 @@ def _read(file: Path, name: str) -> PolicyDocument:
     if len(data) > POLICY_LIMIT:
         raise UnreadablePolicy(problem_of(name, 0, Fault("", too_large(len(data), POLICY_LIMIT))))
     return parse_policy(data, name)
-
-
-def _warnings(exemptions: Sequence[Exemption], now: float) -> Iterator[str]:
-    for exemption in exemptions:
-        days = int((exemption.ends - now) // _DAY)
-        if now >= exemption.ends:
-            yield f"exemption {exemption.name} expired on {exemption.expires} and does nothing; remove or renew it"
-        elif days <= _SOON_DAYS:
-            span = f"in {days} days" if days > 1 else "tomorrow" if days else "today"
-            yield f"exemption {exemption.name} expires {span}, at the end of {exemption.expires} UTC"
 
 
 def _data(one: Checked) -> dict[str, Any]:

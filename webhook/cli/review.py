@@ -15,8 +15,9 @@ from rich.text import Text
 from webhook.cli.exits import DENIED, OK, BadInput
 from webhook.cli.inputs import Source, read_source
 from webhook.cli.output import Format, emit, output_option
-from webhook.cli.state import policy_option, read_state, scans_option
+from webhook.cli.state import all_scans_option, policy_option, read_state
 from webhook.core.actions import Action
+from webhook.core.audit import POLICY_RULE
 from webhook.core.decision import Decision, Snapshot, Word, mutate, validate
 from webhook.core.manifest import KINDS, namespace_mode, request_for
 from webhook.core.patch import apply_patch
@@ -38,7 +39,7 @@ class Reviewed:
     @property
     def word(self) -> str:
         """The decision as people say it."""
-        if self.validated.subject is None:
+        if not self.validated.judged:
             return "not a notebook"
         return self.decision
 
@@ -54,7 +55,7 @@ class Reviewed:
     "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
 )
 @policy_option
-@scans_option
+@all_scans_option
 @click.option(
     "-n",
     "--namespace",
@@ -72,11 +73,11 @@ def command(
     namespace: str,
     output: Format,
 ) -> None:
-    """Print the decision on Pods, Notebooks, StatefulSets or AdmissionReviews, and the patch as a diff.
+    """Print the decision on Pods, Notebooks, StatefulSets, NotebookPolicies or AdmissionReviews, and patches as a diff.
 
     FILE is YAML or JSON, one or many documents; - is standard input. The same core decides as in the server. A
     StatefulSet stands for the pod that its controller creates; a Namespace among the documents gives its mode by the
-    label nbgate.dev/mode.
+    label nbgate.dev/mode. A NotebookPolicy is judged as when it is applied; to decide by it, name it with --policy.
 
     Exits 0 when all are allowed, 1 when one is denied, 2 when one cannot be read.
     """
@@ -84,7 +85,7 @@ def command(
     held, found = read_state(policy, scans)
     for problem in found.problems:
         click.echo(f"nbgate: left out: {problem}", err=True)
-    snapshot = replace(held, modes=_modes(sources))
+    snapshot = replace(held, modes={**held.modes, **_modes(sources)})
     now = time.time()
     reviewed = [_review(source, namespace, snapshot, now) for source in _reviewable(sources)]
     emit([_data(one) for one in reviewed], output, lambda out: _print(out, reviewed))
@@ -170,21 +171,31 @@ def _data(one: Reviewed) -> dict[str, Any]:
         "decision": one.decision,
         "message": decision.message,
         **_image_data(decision),
-        "violations": [
-            {
-                "requirement": v.rule,
-                "action": v.action.label,
-                "message": v.message,
-                "field": v.field,
-                "image": v.use.container.image,
-            }
-            for v in decision.violations
-        ],
+        "violations": [*_violations(decision)],
         "warnings": [*one.mutated.warnings, *decision.warnings],
         "exemptions": list(decision.exemptions),
         "mode": decision.mode,
         "patch": list(one.mutated.patch),
     }
+
+
+def _violations(decision: Decision) -> Iterator[dict[str, str | None]]:
+    for v in decision.violations:
+        yield {
+            "requirement": v.rule,
+            "action": v.action.label,
+            "message": v.message,
+            "field": v.field,
+            "image": v.use.container.image,
+        }
+    for fault in decision.policy.faults if decision.policy else ():
+        yield {
+            "requirement": POLICY_RULE,
+            "action": Action.DENY.label,
+            "message": fault.problem,
+            "field": fault.path,
+            "image": None,
+        }
 
 
 _STYLES = {"denied": "bold red", "warned": "bold yellow", "allowed": "bold green"}
@@ -206,7 +217,8 @@ def _print(out: Console, reviewed: Sequence[Reviewed]) -> None:
 
 def _lines(one: Reviewed) -> Iterator[Text]:
     request, decision = one.request, one.validated
-    named = clean(f"{request.kind} {request.namespace}/{request.name or '(no name yet)'}")
+    place = f"{request.namespace}/" if request.namespace else ""
+    named = clean(f"{request.kind} {place}{request.name or '(no name yet)'}")
     word = Text(one.word.upper(), style=_STYLES.get(one.word, "bold"))
     yield Text.assemble(f"{named}: ", word, f" - {_EXPLAINED[one.word]}")
     if decision.use is not None:
@@ -217,6 +229,8 @@ def _lines(one: Reviewed) -> Iterator[Text]:
             (f"[{violation.rule}]", "bold"),
             f" {clean(violation.message)}",
         )
+    for fault in decision.policy.faults if decision.policy else ():
+        yield Text(f"  {_MARKS[Action.DENY]} {clean(str(fault))}")
     for name in decision.exemptions:
         yield Text(f"  waived by the exemption {name}")
     for warning in (*one.mutated.warnings, *decision.warnings):

@@ -6,26 +6,35 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import click
 import structlog
 
-from certs.directory import ServingPair, load
-from certs.errors import CertificateError
+from certs.directory import ServingPair
 from certs.layout import AUTHORITY_CERTIFICATE
-from certs.selfsigned import Kept, ensure
 from webhook import __version__
 from webhook.cli.exits import BadInput, CouldNot
+from webhook.cli.firstpair import first_pair
 from webhook.cli.home import home
 from webhook.cli.listen import ListenAddress, check_free
 from webhook.cli.logs import configure
 from webhook.cli.settings import NO_FILE, Settings
-from webhook.cli.state import policy_option, read_policy_of, scan_folder, scans_option
+from webhook.cli.state import (
+    CLUSTER,
+    all_scans_option,
+    policy_option,
+    read_policy_file,
+    scan_folder,
+)
 from webhook.core.audit import Level
+from webhook.kube import connect, context_namespace, own_namespace
+from webhook.kubeerrors import KubeError
 
 _log = structlog.get_logger("nbgate.serve")
+# Where the manifests put nbgate; for a kubeconfig that names no namespace.
+_NAMESPACE = "nbgate-system"
 
 
 @click.command()
@@ -40,12 +49,13 @@ _log = structlog.get_logger("nbgate.serve")
     "--tls",
     default="self",
     show_default=True,
-    metavar="self|DIR",
+    metavar="self|DIR|cluster",
     help="self issues a certificate of its own in $NBGATE_HOME/certs and renews it; DIR holds tls.crt and tls.key as "
-    "a Secret mounts them, and optionally client-ca.crt, whose clients alone are then decided for.",
+    "a Secret mounts them, and optionally client-ca.crt, whose clients alone are then decided for; cluster follows "
+    "the Secret nbgate-tls of the pod's own namespace (outside of a pod, of the kubeconfig's), and waits for it.",
 )
 @policy_option
-@scans_option
+@all_scans_option
 @click.option(
     "--audit-log",
     metavar="FILE|none",
@@ -103,26 +113,36 @@ def command(
 
     A changed certificate, policy or scan takes effect within seconds and without a restart; a bad new one is reported,
     and the last good one stays. SIGTERM ends it without losing a request.
+
+    With --policy cluster or --scans cluster the label nbgate.dev/mode of namespaces counts too, and what was last known
+    is kept in $NBGATE_HOME/snapshot, for a start while the API server is away. With --scans cluster a scan is asked
+    for where an image has none. The cluster is the one that the pod runs in, else that of KUBECONFIG.
     """
     configure(log_level)
     host, port = listen
     check_free(host, port)
+    issuer, certificates = _certificates(tls)
     settings = Settings(
         host=host,
         port=port,
-        certificates=home().certs if tls == "self" else _directory(tls),
-        self_signed=tls == "self",
-        policy=policy or home().policy,
+        tls=issuer,
+        certificates=certificates,
+        namespace=_namespace() if issuer == "cluster" else "",
+        policy=None if policy == CLUSTER else policy or home().policy,
         policy_required=policy is not None,
-        scans=scan_folder(scans),
+        scans=None if scans == CLUSTER else scan_folder(scans),
+        kept=home().snapshot,
         audit_log=_audit_log(audit_log),
         audit_level=audit_level,
         workers=workers,
         threads=threads,
         grace=grace,
     )
-    read_policy_of(policy)
-    pair = _first_pair(settings)
+    if settings.policy is not None:
+        read_policy_file(policy)
+    if settings.speaks_to_cluster:
+        _check_cluster(settings)
+    pair = first_pair(settings)
     with _metrics_folder(shared=workers > 1):
         _run(settings, pair)
 
@@ -146,32 +166,42 @@ def _metrics_folder(*, shared: bool) -> Iterator[None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _directory(tls: str) -> Path:
-    if tls == "cluster":
-        raise BadInput("--tls cluster: this version has no cluster mode yet; name self or a folder")
-    path = Path(tls)
-    if not path.is_dir():
-        raise BadInput(f"--tls: {path} is no folder: name one with tls.crt and tls.key, or self")
-    return path
+def _certificates(tls: str) -> tuple[Literal["self", "folder", "cluster"], Path]:
+    """Say who issues the certificate, and which folder it is served from. Raises BadInput."""
+    match tls:
+        case "self":
+            return "self", home().certs
+        case "cluster":
+            return "cluster", home().certs
+        case _ if Path(tls).is_dir():
+            return "folder", Path(tls)
+    raise BadInput(
+        f"--tls: {tls} is no folder: name one with tls.crt and tls.key, or self, or cluster"
+    )
+
+
+def _namespace() -> str:
+    return own_namespace() or context_namespace() or _NAMESPACE
+
+
+def _check_cluster(settings: Settings) -> None:
+    """Find out now whether it is known which cluster to speak to: a worker would only end again and again."""
+    flags = {
+        "--tls": settings.tls == "cluster",
+        "--policy": settings.policy is None,
+        "--scans": settings.scans is None,
+    }
+    try:
+        connect().close()
+    except KubeError as error:
+        named = ", ".join(f"{flag} cluster" for flag, asked in flags.items() if asked)
+        raise CouldNot(f"{named}: {error}") from error
 
 
 def _audit_log(named: str | None) -> Path | None:
     if named == NO_FILE:
         return None
     return Path(named) if named else home().audit_log
-
-
-def _first_pair(settings: Settings) -> ServingPair:
-    """Issue what is missing and load what is there now, so that a fault ends the command and not a worker."""
-    now = datetime.now(UTC)
-    try:
-        if settings.self_signed:
-            outcome = ensure(settings.certificates, settings.hosts, now=now)
-            if not isinstance(outcome, Kept):
-                _log.info("issued a certificate", reason=outcome.reason)
-        return load(settings.certificates, now=now)
-    except CertificateError as error:
-        raise BadInput(f"--tls: {error}") from error
 
 
 def _run(settings: Settings, pair: ServingPair) -> None:
@@ -203,13 +233,7 @@ def _run(settings: Settings, pair: ServingPair) -> None:
 
 def _announce(urls: list[str], settings: Settings) -> None:
     """Say what the server listens on, where its state is, and what to try next."""
-    port, program = urls[0].rpartition(":")[2], sys.argv[0]
-    authority = settings.certificates / AUTHORITY_CERTIFICATE
-    next_steps = [
-        f"curl --cacert {authority if authority.exists() else 'CA'} https://localhost:{port}/readyz",
-        f"{program} review docs/examples/notebook.yaml",
-        f"{program} scans import docs/examples/scans.yaml",
-    ]
+    next_steps = _next_steps(urls[0].rpartition(":")[2], settings)
     if not sys.stderr.isatty():
         places = settings.places()
         _log.info("listening", url=urls[0], version=__version__, **places, try_next=next_steps)
@@ -222,3 +246,13 @@ def _announce(urls: list[str], settings: Settings) -> None:
         "Ctrl-C ends it.",
     ]
     click.echo("\n".join(lines), err=True)
+
+
+def _next_steps(port: str, settings: Settings) -> list[str]:
+    program, authority = sys.argv[0], settings.certificates / AUTHORITY_CERTIFICATE
+    scans = f"{program} scans import docs/examples/scans.yaml"
+    return [
+        f"curl --cacert {authority if authority.exists() else 'CA'} https://localhost:{port}/readyz",
+        f"{program} review docs/examples/notebook.yaml",
+        scans if settings.scans is not None else "kubectl get imagescans",
+    ]

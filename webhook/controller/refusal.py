@@ -15,6 +15,9 @@ _DENIAL = re.compile(
     rf'admission webhook "{re.escape(WEBHOOK)}" denied the request: (.*)', re.DOTALL
 )
 _RULE = re.compile(r"\[([a-z0-9-]{1,40})\]")
+# Of an object (apimachinery, IsDNS1123Subdomain). What an Event is about nobody checks: `.` in a path is the whole
+# list, and what is a million characters long fits into no request.
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 # Seconds: how long the API server keeps an Event (--event-ttl). A refusal that still goes on then is said again.
 _KEPT = 3600.0
 
@@ -50,7 +53,9 @@ def refusal_in(document: Mapping[str, Any]) -> Refusal | None:
         return None
     denied, at = _DENIAL.search(message), _time_of(document)
     namespace, name = document["metadata"].get("namespace"), involved.get("name")
-    if denied is None or at is None or not isinstance(name, str) or not name:
+    if denied is None or at is None:
+        return None
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         return None
     return Refusal(namespace=namespace, name=name, message=one_line(denied[1]), at=at)
 

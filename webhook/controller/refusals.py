@@ -133,7 +133,8 @@ class Refusals:
             except Refused as error:
                 failures.append(error)  # this one's, not the others'
             except KubeError:
-                self._heard.put_back(refusals[number:])
+                # Behind the others: one that fails for itself must not keep them waiting.
+                self._heard.put_back([*refusals[number + 1 :], refusal])
                 raise
         if failures:
             raise failures[0]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from webhook.controller.fault import Backoff, Fault
 
 _BACKOFF = Backoff(first=30, longest=900)
+# Registries that are remembered; one takes some 200 bytes. Whoever starts notebooks chooses how many there are.
+_MOST = 10_000
 
 
 @dataclass(slots=True)
@@ -43,6 +45,8 @@ class Registries:
 
     def failed(self, registry: str, fault: Fault, now: float) -> float:
         """Take note that it is not, or wants to be left alone; give from when on it may be asked again."""
+        if len(self._silent) >= _MOST:
+            self._silent = {name: one for name, one in self._silent.items() if one.until > now}
         silence = self._silent.setdefault(registry, _Silence())
         # Tries that began together fail together: that is one failure.
         if now >= silence.until:

@@ -128,7 +128,8 @@ def _end(status: Status) -> None:
 def _base(document: Document) -> Status:
     """Give what stays of the status whatever is written."""
     status, image = _mapping(document.get("status")), image_of(document)
-    if status.get("image") not in {None, image} or not _readable(document):
+    # Readable first: what it says may be of any type.
+    if not _readable(document) or status.get("image") not in {None, image}:
         status = {"lastUsedAt": status["lastUsedAt"]} if _is_time(status.get("lastUsedAt")) else {}
     return {**status, "image": image} if image else dict(status)
 

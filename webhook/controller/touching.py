@@ -5,13 +5,18 @@ object makes its controller try at once (stateful_set.go: an update is queued wi
 that nobody reads. Kubeflow's notebook-controller takes it away again when it reconciles, for it puts back the
 annotations that it wrote; that is one more change and does no harm. So nothing rests on the annotation's being there.
 
+It is set by way of the subresource `status`, whose writes leave the spec alone whatever they carry
+(kubernetes/kubernetes, registry/apps/statefulset, strategy.go, PrepareForUpdate) and are a change like any other. So
+the account needs no right to change what a StatefulSet runs, which would be one to run anything as anybody.
+
 What there is to do is found anew each time from what is: the results, and the StatefulSets that wait. A verdict brings
 the next look forward; a leader that died between a verdict and a touch has lost nothing.
 
 What it takes, as the verbs of a ClusterRole, besides those of notices.py:
 
-    statefulsets.apps   list, patch
-    pods                list
+    statefulsets.apps          list
+    statefulsets.apps/status   patch
+    pods                       list
 """
 
 import time
@@ -143,7 +148,7 @@ class Touching:
         self._mandate.insist()
         value = f"{scan.digest} {format_time(now)}"
         patch = {"metadata": {"annotations": {ANNOTATION: value}}}
-        self._kube.patch(STATEFUL_SETS, found.name, patch, found.namespace)
+        self._kube.patch(STATEFUL_SETS, found.name, patch, found.namespace, part="status")
 
     def _tell(self, found: Waiting, scan: Scan, now: float) -> None:
         if scan.verdict == "Conforms":

@@ -14,6 +14,7 @@ audit record: one request, one snapshot, one `now`.
     verdict       the index; reference -> Finding      rules         one file per rule -> Violations
     target        a pod to patch; JSON Patch           patch         what makes a conforming image work
     homevolume    the home's mount                     gpulimit      GPUs for CUDA images
+    asking        which images a scan is asked for     policyreview  a NotebookPolicy that is being written
     decision      everything together -> Decision      message       the words for people
     audit         Decision -> audit record
 """

@@ -6,12 +6,15 @@ Everything that users wrote is cleaned of control characters and cut: a record i
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from webhook.core.actions import Action
 from webhook.core.decision import Decision, Snapshot
 from webhook.core.document import format_time
 from webhook.core.review import Request
 from webhook.core.words import cut
 
 Level = Literal["denied", "warned", "all"]
+# What a record calls the faults of a NotebookPolicy, where a rule's id stands for others.
+POLICY_RULE = "policy"
 _TEXT_LIMIT = 512  # longer than any Kubernetes name or image reference that is one
 _GROUPS_LIMIT = 32
 _VIOLATIONS_LIMIT = 100
@@ -24,7 +27,7 @@ SUPPRESSION_SECONDS = 600.0
 
 def recorded(decision: Decision, level: Level) -> bool:
     """Tell whether a decision is recorded: every denial and every use of an exemption always, the rest by level."""
-    if decision.denied or decision.exemptions or level == "all":
+    if not decision.allowed or decision.exemptions or level == "all":
         return True
     return level == "warned" and bool(decision.violations or decision.warnings)
 
@@ -113,9 +116,14 @@ def _image(decision: Decision) -> dict[str, str | None]:
 
 
 def _violations(decision: Decision) -> list[dict[str, str]]:
+    faults = decision.policy.faults if decision.policy else ()
+    found = [
+        *((v.rule, v.action.label, v.message) for v in decision.violations),
+        *((POLICY_RULE, Action.DENY.label, str(fault)) for fault in faults),
+    ]
     return [
-        {"requirement": v.rule, "action": v.action.label, "message": cut(v.message, _TEXT_LIMIT)}
-        for v in decision.violations[:_VIOLATIONS_LIMIT]
+        {"requirement": rule, "action": action, "message": cut(text, _TEXT_LIMIT)}
+        for rule, action, text in found[:_VIOLATIONS_LIMIT]
     ]
 
 

@@ -11,10 +11,12 @@ from typing import Any, Literal
 
 from webhook.core import message
 from webhook.core.actions import MODES, Action, mode_of
+from webhook.core.asking import asks, wanted
 from webhook.core.homevolume import needs_fallback
 from webhook.core.patch import apply_patch, plan
 from webhook.core.pod import Container
 from webhook.core.policy import DEFAULT_POLICY, Exemption, PolicyDocument
+from webhook.core.policyreview import PolicyReview, review_policy
 from webhook.core.reading import Malformed
 from webhook.core.reference import InvalidReference, parse
 from webhook.core.review import Answer, Cause, Request, ReviewError
@@ -36,6 +38,7 @@ class Snapshot:
         policy_generation: tells one policy from the next; a document's own generation, or a count of loads.
         modes: `warn` or `audit` by namespace, from its label; a namespace that is not here denies.
         generation: tells one set of scans from the next.
+        requests: a scan is asked for where an image has none, and somebody is there to do it.
     """
 
     scans: ScanIndex = field(default_factory=ScanIndex)
@@ -43,6 +46,7 @@ class Snapshot:
     policy_generation: int = 0
     modes: Mapping[str, str] = field(default_factory=dict)
     generation: int = 0
+    requests: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,22 +54,36 @@ class Decision:
     """What was decided, and all that an answer, a record or a person needs of why.
 
     Attributes:
-        subject: None where nbgate leaves the object alone.
+        subject: None where nbgate leaves the object alone, and for a NotebookPolicy.
+        policy: the NotebookPolicy that is being written, where the request does that.
         use: the notebook's image, where there is one.
         violations: with the action each really has here, after exemptions and the namespace's mode; none is Off.
         exemptions: the names of those that waived something.
         patch: JSON Patch operations, shown to apply.
+        wanted: canonical references that a scan is to be asked for, unless the request is a dry run.
     """
 
     word: Word = "allowed"
     message: str = ""
     subject: Subject | None = None
+    policy: PolicyReview | None = None
     use: ImageUse | None = None
     violations: tuple[Violation, ...] = ()
     warnings: tuple[str, ...] = ()
     exemptions: tuple[str, ...] = ()
     patch: tuple[Operation, ...] = ()
     mode: str = "deny"
+    wanted: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the object is admitted."""
+        return self.word != "denied"
+
+    @property
+    def judged(self) -> bool:
+        """Whether there was anything to judge."""
+        return self.subject is not None or self.policy is not None
 
     @property
     def denied(self) -> tuple[Violation, ...]:
@@ -119,7 +137,7 @@ _NO_CLAIM = "no workspace volume: files in {path} are lost when the notebook sto
 
 
 def validate(request: Request, snapshot: Snapshot, now: float) -> Decision:
-    """Judge the final state of a notebook's pod, of a Notebook, or of containers added to a pod.
+    """Judge the final state of a notebook's pod, of a Notebook, of containers added to a pod, or of a NotebookPolicy.
 
     On UPDATE only what changed is judged: a violation that the stored object has too does not count.
 
@@ -128,7 +146,8 @@ def validate(request: Request, snapshot: Snapshot, now: float) -> Decision:
     """
     subject = read_subject(request)
     if subject is None:
-        return UNTOUCHED
+        policy = review_policy(request, now)
+        return UNTOUCHED if policy is None else _of_policy(policy)
     uses = _uses(subject, snapshot.scans)
     found = _violations(subject, uses, snapshot, now)
     stored = read_stored(request)
@@ -137,6 +156,16 @@ def validate(request: Request, snapshot: Snapshot, now: float) -> Decision:
         known = {_identity(violation) for violation in before}
         found = [violation for violation in found if _identity(violation) not in known]
     return _weigh(subject, uses, found, snapshot, now)
+
+
+def _of_policy(policy: PolicyReview) -> Decision:
+    """Turn the faults of a NotebookPolicy into a denial, and its warnings into warnings."""
+    return Decision(
+        word="denied" if policy.faults else "warned" if policy.warnings else "allowed",
+        message=message.policy_denial(policy.name, policy.faults) if policy.faults else "",
+        policy=policy,
+        warnings=message.bounded(policy.warnings),
+    )
 
 
 def _identity(violation: Violation) -> tuple[str, ...]:
@@ -203,7 +232,8 @@ def _judge(
     yield from registry.judge(use, policy, subject.path)
     if not use.serves:
         return
-    yield from scanned.judge(use, policy, now, subject.path)
+    asked = snapshot.requests and asks(use, policy, subject.namespace, now)
+    yield from scanned.judge(use, policy, now, subject.path, asked=asked)
     # an empty one is none for Kubeflow too (notebook-controller, generateVirtualService)
     rewrite = subject.meta.annotations.get(requirements.REWRITE_ANNOTATION)
     rewritten = subject.kind == "Pod" or bool(rewrite)
@@ -225,7 +255,7 @@ def _weigh(
     kept: list[Violation] = []
     used: dict[str, Exemption] = {}
     for violation in found:
-        exemption = _exemption(violation, policy.exemptions, namespace, now)
+        exemption = violation.waived_by(policy.exemptions, namespace, now)
         action = min(violation.action, MODES[mode], _limit(subject, violation))
         if exemption is not None and violation.action is not Action.OFF:
             used[exemption.name] = exemption
@@ -245,6 +275,7 @@ def _weigh(
         warnings=message.bounded(warnings),
         exemptions=tuple(used),
         mode=mode,
+        wanted=tuple(wanted(uses, policy, namespace, now)) if snapshot.requests else (),
     )
 
 
@@ -258,28 +289,32 @@ def _limit(subject: Subject, violation: Violation) -> Action:
     return Action.WARN if unsure else Action.DENY
 
 
-def _exemption(
-    violation: Violation, exemptions: Sequence[Exemption], namespace: str, now: float
-) -> Exemption | None:
-    for exemption in exemptions:
-        if not exemption.waives(violation.rule, namespace, now):
-            continue
-        if not exemption.images or violation.use.matches(exemption.images):
-            return exemption
-    return None
-
-
 def answer(decision: Decision, snapshot: Snapshot) -> Answer:
     """Turn a decision into what the API server is told."""
-    denied = decision.denied
     return Answer(
-        allowed=not denied,
+        allowed=decision.allowed,
         message=decision.message,
-        causes=[Cause(reason=v.rule, message=cut(v.message, 200), field=v.field) for v in denied],
+        causes=_causes(decision),
         warnings=decision.warnings,
-        annotations=_annotations(decision, snapshot) if decision.subject else {},
+        annotations=_annotations(decision, snapshot) if decision.judged else {},
         patch=decision.patch,
     )
+
+
+def _causes(decision: Decision) -> list[Cause]:
+    faults = decision.policy.faults[:_FAULTS_LIMIT] if decision.policy else ()
+    return [
+        *(
+            Cause(reason=v.rule, message=cut(v.message, 200), field=v.field)
+            for v in decision.denied
+        ),
+        *(Cause(reason=_INVALID, message=cut(f.problem, 200), field=f.path) for f in faults),
+    ]
+
+
+# metav1.CauseTypeFieldValueInvalid
+_INVALID = "FieldValueInvalid"
+_FAULTS_LIMIT = 100  # far more than anybody reads; whoever writes a policy chooses how many it has
 
 
 def _annotations(decision: Decision, snapshot: Snapshot) -> dict[str, str]:
@@ -291,7 +326,7 @@ def _annotations(decision: Decision, snapshot: Snapshot) -> dict[str, str]:
     use = decision.use
     found = use.finding if use else None
     values = {
-        "decision": "denied" if decision.denied else "allowed",
+        "decision": "allowed" if decision.allowed else "denied",
         "policy": f"{cut(snapshot.policy.metadata.name, 253)}@{snapshot.policy_generation}",
         "image": use.reference.tagged or use.reference.canonical
         if use and use.reference

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
@@ -136,7 +143,12 @@ def _duration(value: str) -> str:
     return value
 
 
-Duration = Annotated[str, AfterValidator(_duration)]
+# The schemas are for the custom resources' definitions (deploy/crds), whose patterns are unanchored unless they say so.
+Duration = Annotated[
+    str,
+    AfterValidator(_duration),
+    WithJsonSchema({"type": "string", "minLength": 1, "pattern": f"^{_DURATION.pattern}$"}),
+]
 
 # RFC 3339 as Kubernetes writes it (metav1.Time), with fractions and offsets accepted.
 _TIME = re.compile(
@@ -169,7 +181,9 @@ def _time(value: str) -> str:
     return value
 
 
-Time = Annotated[str, AfterValidator(_time)]
+Time = Annotated[
+    str, AfterValidator(_time), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 
 
 def _text_of(value: object) -> str:
@@ -180,7 +194,13 @@ AsText = PlainSerializer(_text_of, return_type=str)
 
 
 class ObjectMeta(BaseModel):
-    """The part of Kubernetes' metadata that nbgate reads; the rest is the API server's business and passes."""
+    """The part of Kubernetes' metadata that nbgate reads; the rest is the API server's business and passes.
+
+    Attributes:
+        name: of the object.
+        generation: counts the changes of the spec; the API server does.
+        labels: keys and values.
+    """
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", alias_generator=to_camel)
 
@@ -190,7 +210,15 @@ class ObjectMeta(BaseModel):
 
 
 class Condition(Lenient):
-    """A condition by Kubernetes' conventions (metav1.Condition)."""
+    """A condition by Kubernetes' conventions (metav1.Condition).
+
+    Attributes:
+        type: what it is about, in CamelCase.
+        status: whether it holds.
+        reason: why, as one word in CamelCase that programs may rest on.
+        message: why, in words for people.
+        last_transition_time: since when the status is as it is.
+    """
 
     type: str
     status: Literal["True", "False", "Unknown"]

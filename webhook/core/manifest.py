@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from webhook.core import policyreview
 from webhook.core.actions import MODE_LABEL, mode_of
 from webhook.core.pod import read_metadata, read_spec
 from webhook.core.reading import Malformed, inside, text
@@ -11,7 +12,14 @@ from webhook.core.review import Request, read_review
 from webhook.core.words import cut
 
 _STATEFULSET_CONTROLLER = "system:serviceaccount:kube-system:statefulset-controller"
-KINDS = ("Pod", "Notebook", "StatefulSet", "AdmissionReview")
+# What a request calls the resource of a kind, with its group; a StatefulSet stands for its pod.
+_RESOURCES = {
+    "Pod": ("", "pods"),
+    "Notebook": ("kubeflow.org", "notebooks"),
+    "StatefulSet": ("", "pods"),
+    "NotebookPolicy": policyreview.RESOURCE,
+}
+KINDS = (*_RESOURCES, "AdmissionReview")
 
 
 def namespace_mode(document: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -35,17 +43,18 @@ def request_for(document: Mapping[str, Any], namespace: str) -> Request:
     kind = document.get("kind")
     if kind == "AdmissionReview":
         return read_review(document)
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in _RESOURCES:
         shown = cut(kind, 60) if isinstance(kind, str) else "missing"
         raise Malformed("kind", f"must be one of {', '.join(KINDS)}, Namespace; it is {shown}")
     named = inside(document, "metadata", lambda meta: text(meta, "namespace"))
+    group, resource = _RESOURCES[kind]
     request = Request(
         uid="review",
-        group="kubeflow.org" if kind == "Notebook" else "",
-        resource="notebooks" if kind == "Notebook" else "pods",
-        kind="Notebook" if kind == "Notebook" else "Pod",
+        group=group,
+        resource=resource,
+        kind="Pod" if resource == "pods" else kind,
         operation="CREATE",
-        namespace=named or namespace,
+        namespace="" if kind == "NotebookPolicy" else named or namespace,
         name=read_metadata(document).name,
         user="",
         groups=(),

@@ -6,6 +6,7 @@ request's id. What users wrote is cleaned of control characters before it stands
 
 from collections.abc import Iterable, Sequence
 
+from webhook.core.document import Fault
 from webhook.core.requirements import REQUIREMENTS
 from webhook.core.rules.violation import Violation
 from webhook.core.words import clean, cut, cut_front
@@ -18,6 +19,9 @@ WARNINGS_LIMIT = 30
 _IMAGE_LIMIT = 160
 _SHORTEST_IMAGE = 24
 _DETAIL_LIMITS = (200, 120, 60, 0)
+_FAULT_LIMITS = (300, 160, 100, 70)
+# What says of each field of a policy what it may hold.
+_POLICY_URL = "https://github.com/nbgate/nbgate/blob/main/docs/policy.md"
 
 
 def denial(violations: Sequence[Violation], help_url: str) -> str:
@@ -73,6 +77,35 @@ def _only_ids(violations: Sequence[Violation], room: int) -> str:
     listed = "; ".join(f"[{rule}] {count}x" for rule, count in counts.items())
     opening = _opening([violations[0]])
     return cut(f"{opening}, and so on: {len(violations)} violations: {listed}", room)
+
+
+def policy_denial(name: str, faults: Sequence[Fault]) -> str:
+    """Say why a NotebookPolicy is refused: every fault with its path, then where the fields are explained.
+
+    At most MESSAGE_LIMIT bytes: faults are shortened first, all alike, then only paths remain, then the first of them.
+    """
+    opening, ending = f"NotebookPolicy {cut(name, 63)} is not valid: ", f". See {_POLICY_URL}"
+    room = MESSAGE_LIMIT - len(opening.encode()) - len(ending.encode())
+    for limit in _FAULT_LIMITS:
+        text = "; ".join(cut(str(fault), limit) for fault in faults)
+        if len(text.encode()) <= room:
+            return opening + text + ending
+    return opening + _paths(faults, room) + ending
+
+
+def _paths(faults: Sequence[Fault], room: int) -> str:
+    """Name the places alone, as many as there is room for, and the number of the others."""
+    paths = list(dict.fromkeys(clean(fault.path or fault.problem) for fault in faults))
+    room -= len(f" and {len(paths)} more places")
+    named = 0
+    for path in paths:
+        room -= len(f"{path}, ".encode())
+        if room < 0:
+            break
+        named += 1
+    rest = len(paths) - named
+    listed = ", ".join(paths[:named])
+    return f"{listed} and {rest} more places" if rest else listed
 
 
 def warning(violation: Violation) -> str:

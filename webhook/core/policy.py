@@ -6,6 +6,7 @@ impossible values are refused, all at once, each with its path.
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -13,11 +14,15 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     PlainValidator,
     WithJsonSchema,
     model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 from webhook.core.actions import Action
 from webhook.core.document import (
@@ -32,6 +37,7 @@ from webhook.core.document import (
     validate,
 )
 from webhook.core.imagepattern import ImagePattern, compile_pattern
+from webhook.core.reference import MAX_LENGTH
 from webhook.core.requirements import DEFAULT_HELP_URL, EXEMPT_BY_DEFAULT, RULES, Requirement
 
 _WORDS = tuple(action.label for action in reversed(Action))
@@ -67,7 +73,12 @@ def _pattern(value: object) -> ImagePattern:
 
 
 Pattern = Annotated[
-    ImagePattern, PlainValidator(_pattern), AsText, WithJsonSchema({"type": "string"})
+    ImagePattern,
+    PlainValidator(_pattern),
+    AsText,
+    WithJsonSchema(
+        {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": "^[!-~]+$"}
+    ),
 ]
 
 
@@ -94,7 +105,9 @@ def _rule(value: str) -> str:
     return value
 
 
-Rule = Annotated[str, AfterValidator(_rule)]
+Rule = Annotated[
+    str, AfterValidator(_rule), WithJsonSchema({"type": "string", "enum": list(RULES)})
+]
 
 
 def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -103,25 +116,46 @@ def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-def _matching(pattern: str, problem: str) -> AfterValidator:
-    compiled = re.compile(pattern)
+RuleList = Annotated[
+    tuple[Rule, ...],
+    AfterValidator(_not_empty),
+    Field(json_schema_extra={"minItems": 1}),
+]
 
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(problem)
-        return value
 
-    return AfterValidator(check)
+@dataclass(frozen=True, slots=True)
+class _Matching:
+    """What a whole text must match, for the model and for its JSON schema; `problem` says it in words."""
+
+    pattern: str
+    problem: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        compiled = re.compile(self.pattern)
+
+        def check(value: str) -> str:
+            if not compiled.fullmatch(value):
+                raise ValueError(self.problem)
+            return value
+
+        return no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": f"^({self.pattern})$"}
 
 
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-Namespace = Annotated[str, _matching(_LABEL, "must be the exact name of a namespace")]
+Namespace = Annotated[str, _Matching(_LABEL, "must be the exact name of a namespace")]
 ExemptionName = Annotated[
-    str, _matching(_LABEL, "must be lower-case letters, digits and -: it labels a metric")
+    str, _Matching(_LABEL, "must be lower-case letters, digits and -: it labels a metric")
 ]
 ResourceName = Annotated[
     str,
-    _matching(
+    _Matching(
         r"[a-z0-9]([-a-z0-9.]{0,250}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?",
         'must be an extended resource like "nvidia.com/gpu"',
     ),
@@ -129,14 +163,14 @@ ResourceName = Annotated[
 # resource.Quantity (k8s.io/apimachinery), without the exponent form that nobody writes for a disk
 Quantity = Annotated[
     str,
-    _matching(r"[0-9]{1,15}(\.[0-9]{1,3})?([KMGTPE]i|[kMGTPE])?", 'must be a quantity like "10Gi"'),
+    _Matching(r"[0-9]{1,15}(\.[0-9]{1,3})?([KMGTPE]i|[kMGTPE])?", 'must be a quantity like "10Gi"'),
 ]
 HomePath = Annotated[
-    str, _matching(r"(/[A-Za-z0-9._-]{1,60}){1,8}", "must be an absolute path without a trailing /")
+    str, _Matching(r"(/[A-Za-z0-9._-]{1,60}){1,8}", "must be an absolute path without a trailing /")
 ]
 HelpURL = Annotated[
     str,
-    _matching(
+    _Matching(
         r"|https?://[!-~]{1,180}", "must be empty or an http(s) address of at most 188 characters"
     ),
 ]
@@ -151,8 +185,21 @@ def _claim(value: str) -> str:
     return value
 
 
+Claim = Annotated[
+    str,
+    AfterValidator(_claim),
+    WithJsonSchema({"type": "string", "pattern": r"^[-a-z0-9.{}]+$"}),
+]
+
+
 class Stale(Strict):
-    """When a scan is too old, and what that means."""
+    """When a scan is too old, and what that means.
+
+    Attributes:
+        after: a duration in hours, minutes and seconds; 168h where it is left out. Of a tag it is also the age of its
+            last resolution to a digest.
+        action: what a stale result means; Warn where it is left out. On a Notebook at most Warn.
+    """
 
     after: Duration = "168h"
     action: ActionField = Action.WARN
@@ -164,23 +211,45 @@ class Stale(Strict):
 
 
 class Registries(Strict):
-    """Where images may come from; an empty list allows any."""
+    """Where images may come from; an empty list allows any.
+
+    Attributes:
+        allow: patterns on whole path components, such as ghcr.io/kubeflow/**, asked of every container's image, those
+            of injected sidecars too. Left out or empty, images may come from anywhere.
+        action: what another registry means; Deny where it is left out.
+    """
 
     allow: tuple[Pattern, ...] = Field(default=(), strict=False)
     action: ActionField = Action.DENY
 
 
 class Home(Strict):
-    """Where the home is mounted, from which claim, and what happens where there is none."""
+    """Where the home is mounted, from which claim, and what happens where there is none.
+
+    Attributes:
+        path: an absolute path; /home/jovyan where it is left out.
+        claim: the claim's name, in which {notebook} stands for the notebook's; "{notebook}-workspace" where it is left
+            out. "workspace-{notebook}", Kubeflow's name up to v1.4, is always tried too.
+        fallback: what happens where the pod has no volume of that claim; EmptyDir where it is left out.
+        size_limit: how large that emptyDir may grow, a quantity; 10Gi where it is left out, null for no limit.
+    """
 
     path: HomePath = "/home/jovyan"
-    claim: Annotated[str, AfterValidator(_claim)] = "{notebook}-workspace"
+    claim: Claim = "{notebook}-workspace"
     fallback: Literal["EmptyDir", "None"] = "EmptyDir"
     size_limit: Quantity | None = "10Gi"
 
 
 class Toleration(Strict):
-    """A toleration that GPU nodes need (core/v1 Toleration)."""
+    """A toleration that GPU nodes need (core/v1 Toleration).
+
+    Attributes:
+        key: as in a pod.
+        operator: as in a pod.
+        value: as in a pod.
+        effect: as in a pod.
+        toleration_seconds: as in a pod.
+    """
 
     key: str | None = None
     operator: Literal["Exists", "Equal"] | None = None
@@ -190,7 +259,17 @@ class Toleration(Strict):
 
 
 class GPU(Strict):
-    """What a CUDA image gets that asks for no GPU itself."""
+    """What a CUDA image gets that asks for no GPU itself.
+
+    Attributes:
+        action: Add gives it a limit, Hide lets it see none of the node's GPUs, "Off" leaves it alone; Add where it is
+            left out. Quote "Off": YAML reads it as false.
+        resource: the limit that is added, an extended resource; nvidia.com/gpu where it is left out.
+        count: the limit's quantity; 1 where it is left out.
+        patterns: more images that count as CUDA images, where no scan says what they are.
+        tolerations: added to the pod together with the limit, where missing.
+        runtime_class_name: set together with the limit, where the pod names none; null sets none.
+    """
 
     action: Literal["Add", "Hide", "Off"] = "Add"
     resource: ResourceName = "nvidia.com/gpu"
@@ -198,12 +277,21 @@ class GPU(Strict):
     patterns: tuple[Pattern, ...] = Field(default=(), strict=False)
     tolerations: tuple[Toleration, ...] = Field(default=(), strict=False)
     runtime_class_name: (
-        Annotated[str, _matching(_LABEL, "must be a RuntimeClass's name")] | None
+        Annotated[str, _Matching(_LABEL, "must be a RuntimeClass's name")] | None
     ) = None
 
 
 class PodPatches(Strict):
-    """What nbgate patches into a notebook's pod; null or false leaves a thing alone."""
+    """What nbgate patches into a notebook's pod; null or false leaves a thing alone.
+
+    Attributes:
+        pin_digest: whether the image is written with the digest that was scanned; true where it is left out.
+        nb_prefix: whether NB_PREFIX is set to /notebook/<namespace>/<notebook>; true where it is left out.
+        run_as_user: of the notebook's container; 1000 where it is left out, null leaves it alone (OpenShift).
+        fs_group: of the pod, only where it has none; 100 where it is left out, null leaves it alone.
+        home: where the home is mounted; null mounts nothing and asks nothing.
+        gpu: what a CUDA image gets that asks for no GPU.
+    """
 
     pin_digest: bool = True
     nb_prefix: bool = True
@@ -214,14 +302,21 @@ class PodPatches(Strict):
 
 
 class Exemption(Strict):
-    """Rules that the platform team waives, for some images in some namespaces, until a day."""
+    """Rules that the platform team waives, for some images in some namespaces, until a day.
+
+    Attributes:
+        name: names it in records, warnings and metrics.
+        namespaces: exact names; all where it is left out, but then images must be named.
+        images: patterns, as in registries.allow; all where it is left out, but then namespaces must be named.
+        requirements: the ids of the rules that it waives; all but reference and registry where it is left out.
+        reason: why. The notebook's owner sees it in a warning.
+        expires: its last day, such as 2027-03-31; it ends when that day ends, UTC.
+    """
 
     name: ExemptionName
     namespaces: tuple[Namespace, ...] = Field(default=(), strict=False)
     images: tuple[Pattern, ...] = Field(default=(), strict=False)
-    requirements: Annotated[tuple[Rule, ...], AfterValidator(_not_empty)] | None = Field(
-        default=None, strict=False
-    )
+    requirements: RuleList | None = Field(default=None, strict=False)
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     expires: Day
 
@@ -250,7 +345,23 @@ class Exemption(Strict):
 
 
 class PolicySpec(Strict):
-    """The policy proper."""
+    """The policy proper: everything is optional, and what is left out is as in the default policy.
+
+    Attributes:
+        requirements: what it means when an image does not meet one of the seven; Deny for each that is left out.
+        accept_rewrite: whether an image that answers at / only is accepted, for Istio rewrites the path; true where it
+            is left out.
+        unknown: what a check means whose result is Unknown; Warn where it is left out.
+        unscanned: what an image without a scan means; Deny where it is left out. On a Notebook at most Warn.
+        request_scans: whether a scan of such an image is asked for; true where it is left out.
+        stale: when a scan is too old, and what that means.
+        registries: where images may come from; from anywhere where it is left out.
+        pod: what is patched into a notebook's pod when it is created, and then asked of the final pod. To change
+            something here to null use kubectl apply --server-side, or kubectl replace: a plain apply takes the null for
+            "remove this", and what is not there has its default.
+        help_url: ends each refusal; the project's docs/requirements.md where it is left out or empty.
+        exemptions: rules that are waived, for some images in some namespaces, until a day.
+    """
 
     requirements: dict[Requirement, ActionField] = Field(default_factory=dict)
     accept_rewrite: bool = True
@@ -287,9 +398,11 @@ class PolicyStatus(Lenient):
     """What the controller says of a policy.
 
     Attributes:
+        observed_generation: the generation of the spec that this tells of.
         mode: the strongest action that a violated requirement leads to: what the policy does at its strictest.
         valid: whether every replica can follow it; the condition `Valid` says why not.
         in_force: whether it is the one that is followed: the policy with the name `default` is, and no other.
+        conditions: by Kubernetes' conventions.
     """
 
     observed_generation: int | None = None
@@ -300,7 +413,15 @@ class PolicyStatus(Lenient):
 
 
 class PolicyDocument(Strict):
-    """A NotebookPolicy document as it stands in a file or in the cluster."""
+    """What the platform team wants of notebooks' images and pods. The one with the name default is followed.
+
+    Attributes:
+        api_version: the version of this format.
+        kind: NotebookPolicy.
+        metadata: Kubernetes' own.
+        spec: the policy proper; the default policy where it is left out.
+        status: what the controller says of it.
+    """
 
     api_version: Literal["nbgate.dev/v1alpha1"]
     kind: Literal["NotebookPolicy"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from webhook.core.document import (
     Condition,
@@ -24,7 +24,7 @@ from webhook.core.document import (
     parse_time,
     validate,
 )
-from webhook.core.reference import InvalidReference, parse
+from webhook.core.reference import MAX_LENGTH, InvalidReference, parse
 from webhook.core.requirements import REQUIREMENTS, Requirement
 
 Phase = Literal["Pending", "Scanning", "Complete", "Failed"]
@@ -58,18 +58,42 @@ def _image(value: str) -> str:
     return value
 
 
-Digest = Annotated[str, AfterValidator(_digest)]
+Digest = Annotated[
+    str,
+    AfterValidator(_digest),
+    WithJsonSchema({"type": "string", "pattern": f"^({_DIGEST.pattern})$"}),
+]
+# What parse() takes is told in full by its own messages; a schema keeps out what is no reference at all.
+Image = Annotated[
+    str,
+    AfterValidator(_image),
+    WithJsonSchema(
+        {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": "^[!-~]+$"}
+    ),
+]
 
 
 class Manifest(Lenient):
-    """One platform of an index, and the digest of its manifest: a pod may name either."""
+    """One platform of an index, and the digest of its manifest: a pod may name either.
+
+    Attributes:
+        platform: such as linux/amd64.
+        digest: of the platform's manifest.
+    """
 
     platform: Annotated[str, Field(min_length=1, max_length=100)]
     digest: Digest
 
 
 class Check(Lenient):
-    """What was found about one requirement, from which evidence, in words that lead to the cure."""
+    """What was found about one requirement, from which evidence, in words that lead to the cure.
+
+    Attributes:
+        requirement: the id; docs/requirements.md says for each why, how it is checked and how to fix it.
+        result: whether the image meets it; Unknown where that could not be found out.
+        evidence: what shows it: the image's config, the files in its layers, or a start of it.
+        message: what was found, in one line.
+    """
 
     requirement: Requirement
     result: Result
@@ -78,7 +102,12 @@ class Check(Lenient):
 
 
 class Accelerator(Lenient):
-    """Hardware that an image is made for: the resource that a pod asks for it by, and what shows it."""
+    """Hardware that an image is made for: the resource that a pod asks for it by, and what shows it.
+
+    Attributes:
+        resource: such as nvidia.com/gpu.
+        evidence: what in the image shows it.
+    """
 
     resource: str
     evidence: str
@@ -88,7 +117,12 @@ class Facts(Lenient):
     """What else is known about an image.
 
     Attributes:
+        user: the image's user, as its config names it.
+        exposed_ports: the ports that its config names.
+        cuda: whether it is made for NVIDIA's GPUs.
+        cuda_evidence: what in the image shows that.
         accelerators: of every vendor; `cuda` is the short form for NVIDIA's.
+        compressed_size: bytes to download, of the platform that was scanned.
         rewritable: an image that serves at / only also works behind a rewrite of its prefix to /: no redirect of it
             leaves the prefix. Jupyter's do, code-server's and RStudio's do not.
         frame_guard: what may keep a browser from showing it in Kubeflow's iframe, such as `X-Frame-Options: DENY`.
@@ -105,14 +139,24 @@ class Facts(Lenient):
 
 
 class ScanSpec(Lenient):
-    """Which image, and how often its tag is resolved again."""
+    """Which image, and how often its tag is resolved again.
 
-    image: Annotated[str, AfterValidator(_image)]
+    Attributes:
+        image: a reference, by tag or by digest, as a notebook names it.
+        interval: how often the tag is resolved again, such as 24h; 24h where it is left out.
+    """
+
+    image: Image
     interval: Duration = "24h"
 
 
 class Claim(Lenient):
-    """Which controller's worker scans the image now, and until when nobody else does."""
+    """Which controller's worker scans the image now, and until when nobody else does.
+
+    Attributes:
+        holder: the worker.
+        until: when the claim ends, unless its holder renews it.
+    """
 
     holder: Annotated[str, Field(min_length=1, max_length=253)]
     until: Time
@@ -122,13 +166,26 @@ class ScanStatus(Lenient):
     """What the scanner found, and what the controller keeps to scan again.
 
     Attributes:
+        phase: where the scan stands.
+        image: what all this is about, canonical; where the spec names another image by now, it counts for nothing.
+        digest: what the image resolved to: an index or a manifest.
+        manifests: the platforms of the index; a pod may name the digest of one.
+        verdict: whether the image works as a Kubeflow notebook.
+        serving: where it answers: under the path in NB_PREFIX, at / only (Root), or nowhere (None).
+        checks: what was found about each requirement.
+        facts: what else is known about the image.
+        resolved_at: when the tag was last resolved.
+        scanned_at: when the verdict was found.
+        scanner: the program that found it, with its version.
         claim: held while a worker scans; one that is over is nobody's.
-        attempts: how many tries in a row have failed; 0 after a result.
-        retry_at: after a failure, not before this time.
+        attempts: how many tries in a row have brought no result, one under way among them; 0 after a result.
+        retry_at: after such tries, not before this time.
         last_used_at: when a pod or a notebook was last seen with the image.
+        conditions: by Kubernetes' conventions; after a failure they say why.
     """
 
     phase: Phase = "Pending"
+    image: Image | None = None
     digest: Digest | None = None
     manifests: tuple[Manifest, ...] = Field(default=(), strict=False, max_length=_LIST_LIMIT)
     verdict: Verdict | None = None
@@ -146,7 +203,15 @@ class ScanStatus(Lenient):
 
 
 class ScanDocument(Lenient):
-    """An ImageScan document as it stands in a file or in the cluster."""
+    """What nbgate knows of one image: whether it works as a Kubeflow notebook, and why not.
+
+    Attributes:
+        api_version: the version of this format.
+        kind: ImageScan.
+        metadata: Kubernetes' own; the name is derived from the image.
+        spec: which image, and how often its tag is resolved again.
+        status: what the scanner found; only the controller writes it.
+    """
 
     api_version: Literal["nbgate.dev/v1alpha1"]
     kind: Literal["ImageScan"]
@@ -262,7 +327,7 @@ def compact(document: ScanDocument) -> Scan:
     """Reduce a document to what admission keeps."""
     status = document.status
     reference = parse(document.spec.image)
-    has_result = _has_result(status)
+    has_result = _has_result(status) and status.image in (None, reference.canonical)
     by_name = {check.requirement: check for check in status.checks}
     scanned_at = parse_time(status.scanned_at) if has_result and status.scanned_at else 0.0
     return Scan(

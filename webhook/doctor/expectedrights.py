@@ -49,7 +49,8 @@ _CONTROLLER = (
     _Grant("list watch", "notebookpolicies.nbgate.dev"),
     _Grant("update", "notebookpolicies.nbgate.dev/status"),
     _Grant("list", "pods"),
-    _Grant("list patch", "statefulsets.apps"),
+    _Grant("list", "statefulsets.apps"),
+    _Grant("patch", "statefulsets.apps/status"),
     _Grant("get list", "notebooks.kubeflow.org"),
     _Grant("list watch create", "events"),
 )
@@ -85,6 +86,7 @@ _NOT_WEBHOOK = (
 _NOT_CONTROLLER = (
     _Grant("get list", "secrets"),
     _Grant("create update", "notebookpolicies.nbgate.dev"),
+    _Grant("update patch", "statefulsets.apps"),
     _Grant("delete", "validatingwebhookconfigurations.admissionregistration.k8s.io"),
     _Grant("create delete", "pods"),
     _Grant("create", "pods/exec"),

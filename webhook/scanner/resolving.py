@@ -183,6 +183,7 @@ def _check_only(descriptor: Descriptor, chosen: _Found, found: Sequence[_Found])
 
 def _load(source: Source, image: _Found) -> PlatformImage:
     manifest, config = image.documents or _documents(source, image.descriptor)
+    _check_platform(image, config)
     # Only now: an image that nobody asked for may have layers of any kind.
     check_layers(manifest, image.descriptor)
     return PlatformImage(
@@ -192,6 +193,21 @@ def _load(source: Source, image: _Found) -> PlatformImage:
         config_blob=manifest.config,
         layers=manifest.layers,
     )
+
+
+def _check_platform(image: _Found, config: ImageConfig) -> None:
+    """Refuse an index that calls an image another platform's than its config does.
+
+    A result stands for the manifests of all judged platforms. An index is anybody's word: it could show an image that
+    was found to violate as one for a platform that is not started here, and so leave open what was known.
+    """
+    stated, built = image.platform.split("/"), config.platform.split("/")
+    # Of variants some builders write only one of the two.
+    if config.platform != UNKNOWN and stated[:2] != built[:2]:
+        raise BadContent(
+            f"manifest {image.descriptor.digest} is for {image.platform} by its index and for {config.platform} by its "
+            "config: build it for one platform, and push it again"
+        )
 
 
 def _documents(source: Source, descriptor: Descriptor) -> tuple[Manifest, ImageConfig]:

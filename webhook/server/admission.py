@@ -6,7 +6,7 @@ decision, and every notebook's pod passes here twice.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, Protocol
 
@@ -29,6 +29,20 @@ Endpoint = Literal["mutate", "validate"]
 Environ = Mapping[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Application = Callable[[Any, Any], Iterable[bytes]]
+
+
+class Asking(Protocol):
+    """Asks for scans of images that nothing is known of."""
+
+    def ask(self, image: str, namespace: str) -> None:
+        """Ask for the scan of a canonical reference that somebody used in this namespace. Never waits, never raises."""
+
+
+class NobodyAsks:
+    """Where scans come from files there is nobody to ask."""
+
+    def ask(self, image: str, namespace: str) -> None:
+        """Do nothing."""
 
 
 class Recorder(Protocol):
@@ -57,6 +71,7 @@ class Services:
         conditions: the conditions of readiness, as they are now.
         show_state: brings the metrics' gauges up to date.
         authenticated: only clients with a certificate of the configured client CA may ask for decisions.
+        scans: asks for the scans that decisions want.
     """
 
     snapshot: Callable[[], Snapshot]
@@ -66,6 +81,7 @@ class Services:
     show_state: Callable[[], None]
     authenticated: Callable[[], bool]
     clock: Callable[[], float] = time.time
+    scans: Asking = field(default_factory=NobodyAsks)
 
 
 class NotReady(Exception):
@@ -151,6 +167,10 @@ class AdmissionEndpoints:
         stale = any(v.rule == "stale" for v in decision.violations)
         waited = _waited(environ)
         services.metrics.decided(endpoint, review.operation, decision, waited, stale=stale)
+        if not review.dry_run:
+            # a dry run has no side effect at all (sideEffects: NoneOnDryRun)
+            for image in decision.wanted:
+                services.scans.ask(image, review.namespace)
         return body
 
 

@@ -85,6 +85,13 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._scan_requests = Counter(
+            "nbgate_scan_requests",
+            "Scans that decisions asked for: asked (an ImageScan was made), known (there was one), dropped, failed.",
+            ["result"],
+            registry=self._registry,
+        )
+
     def _state_metrics(self) -> None:
         self._scans = self._gauge("nbgate_scans", "Scan results in memory.", ["verdict"])
         self._age = self._gauge(
@@ -130,6 +137,10 @@ class Metrics:
     def audit_failed(self) -> None:
         """Count an audit record that could not be written."""
         self._audit_failures.inc()
+
+    def scan_requested(self, result: str) -> None:
+        """Count what became of a wish for a scan: asked, known, dropped or failed."""
+        self._scan_requests.labels(result).inc()
 
     def show_state(
         self,

@@ -84,7 +84,7 @@ class Recorder:
                 suppressed=suppressed,
             )
             try:
-                channel.sink.append(record, durable=bool(decision.denied))
+                channel.sink.append(record, durable=not decision.allowed)
             except AuditError as error:
                 if key is not None:
                     channel.suppression.restore(key, suppressed)

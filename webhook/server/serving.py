@@ -28,12 +28,14 @@ class Edge:
         draining: set when the worker is told to stop; readiness is false from then on.
         grace: seconds between that moment and the last new connection.
         overloaded: counts a request that was turned away.
+        ended: called when the worker ends in good order, after its last answer.
     """
 
     app: Flask
     tls: ServerTLS
     grace: float
     overloaded: Callable[[], None]
+    ended: Callable[[], None] = lambda: None
     draining: threading.Event = field(default_factory=threading.Event)
 
 
@@ -101,6 +103,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "logger_class": Logger,
             "when_ready": self._ready,
             "post_fork": _hand_over,
+            "worker_exit": _end,
             "preload_app": False,
         }
         for name, value in settings.items():
@@ -126,6 +129,12 @@ def _url(listener: Any) -> str:
 
 def _hand_over(arbiter: Any, worker: Any) -> None:
     worker.inherited = arbiter.SIG_QUEUE
+
+
+def _end(arbiter: Any, worker: Any) -> None:  # noqa: ARG001 - gunicorn's signature
+    edge: Edge | None = worker.app.edge
+    if edge is not None:
+        edge.ended()
 
 
 def _memory_directory() -> str | None:

@@ -2,7 +2,8 @@
 
 Why: a refusal or an admission without knowledge is a guess; a tag may have moved since it was resolved.
 Looks at: the notebook's image. Actions: `unscanned`, and `stale.action` after `stale.after`.
-The message never says how old: it must be the same at every retry, else Kubernetes cannot aggregate its events.
+The message never says how old, nor how far a scan is: it must be the same at every retry, else Kubernetes cannot
+aggregate its events. It speaks of a scan only where there is one, or where one is really asked for.
 """
 
 from collections.abc import Iterator
@@ -11,8 +12,13 @@ from webhook.core.policy import PolicySpec
 from webhook.core.rules.violation import ImageUse, Violation
 
 
-def judge(use: ImageUse, policy: PolicySpec, now: float, spec_path: str) -> Iterator[Violation]:
-    """Find an image without a result, or with one that is too old."""
+def judge(
+    use: ImageUse, policy: PolicySpec, now: float, spec_path: str, *, asked: bool = False
+) -> Iterator[Violation]:
+    """Find an image without a result, or with one that is too old.
+
+    `asked` says that a scan of an image that nothing is known of is asked for.
+    """
     if use.finding is None or use.reference is None:
         return
     field = f"{spec_path}{use.container.path}.image"
@@ -20,7 +26,7 @@ def judge(use: ImageUse, policy: PolicySpec, now: float, spec_path: str) -> Iter
         yield Violation(
             rule="unscanned",
             action=policy.unscanned,
-            message=_waiting(use),
+            message=_waiting(use, asked=asked),
             field=field,
             use=use,
             known=False,
@@ -36,8 +42,10 @@ def judge(use: ImageUse, policy: PolicySpec, now: float, spec_path: str) -> Iter
         )
 
 
-def _waiting(use: ImageUse) -> str:
+def _waiting(use: ImageUse, *, asked: bool) -> str:
     pending = use.finding.pending if use.finding else None
+    if pending is None and asked:
+        return "its scan is asked for: the notebook starts when the scan is done"
     if pending is None:
         return "it has no scan result: ask your platform team to scan it"
     if pending.phase == "Failed":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from webhook.core.actions import Action
 from webhook.core.imagepattern import ImagePattern
 from webhook.core.pod import Container
+from webhook.core.policy import Exemption
 from webhook.core.reference import Reference
 from webhook.core.requirements import RuleId
 from webhook.core.verdict import Finding
@@ -26,6 +27,12 @@ class ImageUse:
     problem: str
     serves: bool
     finding: Finding | None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nothing is known of the image, not even that somebody has asked for its scan."""
+        found = self.finding
+        return found is not None and found.scan is None and found.pending is None
 
     def matches(self, patterns: Sequence[ImagePattern]) -> bool:
         """Tell whether the image matches one of the patterns.
@@ -56,3 +63,14 @@ class Violation:
     field: str
     use: ImageUse
     known: bool = True
+
+    def waived_by(
+        self, exemptions: Sequence[Exemption], namespace: str, now: float
+    ) -> Exemption | None:
+        """Find the first exemption that waives it in this namespace, at this time."""
+        for exemption in exemptions:
+            if not exemption.waives(self.rule, namespace, now):
+                continue
+            if not exemption.images or self.use.matches(exemption.images):
+                return exemption
+        return None
