@@ -37,6 +37,11 @@ def remove_cgroups(name: str) -> bool:
     return not left
 
 
+def cgroups_named(prefix: str) -> set[str]:
+    """Return the names of the cgroups at the roots that begin so."""
+    return {found.name for root in _hierarchies() for found in root.glob(f"{prefix}*")}
+
+
 def _hierarchies() -> list[Path]:
     """Return the roots: one for cgroup v2, for v1 one for each controller."""
     if (CGROUPS / "cgroup.controllers").exists():

@@ -10,6 +10,8 @@ from tests.cluster.discovery import Programs
 
 Command = list[str | Path]
 
+SERVICES = "10.0.0.0/24"  # the addresses that Services get; its first is the API server's
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -92,7 +94,7 @@ def apiserver(settings: Settings, more: Sequence[str]) -> Command:
         f"--token-auth-file={settings.tokens}",
         "--authorization-mode=RBAC,Node",
         "--allow-privileged",
-        "--service-cluster-ip-range=10.0.0.0/24",
+        f"--service-cluster-ip-range={SERVICES}",
         "--service-account-issuer=https://kubernetes.default.svc",
         # The one file holds the private key, which the public one is read from too.
         f"--service-account-key-file={settings.service_account_key}",

@@ -24,18 +24,9 @@ class Component:
     def __init__(self, name: str, command: Sequence[str | Path], directory: Path) -> None:
         self.name = name
         self.log = directory / f"{name}.log"
-        with self.log.open("wb") as output:
-            # A session of its own: an interrupt at the terminal is for the tests, which then end it.
-            self._process = subprocess.Popen(
-                [*_ended_with_us(), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=directory,
-                # Nothing of the developer's environment: proxies, ETCD_* and KUBECONFIG would count.
-                env={"PATH": os.environ["PATH"], "HOME": str(directory)},
-                start_new_session=True,
-            )
+        self.log.write_bytes(b"")
+        self._command = command
+        self._process = self._started()
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +47,11 @@ class Component:
                 f"{self.name} ended with code {code}; the end of {self.log}:\n{self.tail()}"
             )
 
+    def restart(self) -> None:
+        """Kill it, and start it anew with the same command and the same log."""
+        self.kill()
+        self._process = self._started()
+
     def tail(self) -> str:
         """Return the end of its log."""
         with self.log.open("rb") as log:
@@ -67,6 +63,21 @@ class Component:
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        directory = self.log.parent
+        with self.log.open("ab") as output:
+            # A session of its own: an interrupt at the terminal is for the tests, which then end it.
+            return subprocess.Popen(
+                [*_ended_with_us(), *self._command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=directory,
+                # Nothing of the developer's environment: proxies, ETCD_* and KUBECONFIG would count.
+                env={"PATH": os.environ["PATH"], "HOME": str(directory)},
+                start_new_session=True,
+            )
 
 
 def _ended_with_us() -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from tests.cluster import webhooks
 from tests.cluster.cluster import Cluster, KubectlFailed
 from tests.cluster.controlplane import ControlPlane, RequestRefused
+from tests.cluster.deployed import Deployed, installed
 from tests.cluster.discovery import Absent, ExistingCluster, Programs, find_kubernetes
 from tests.cluster.enforcement import in_force
 from tests.cluster.gate import Gate
@@ -19,8 +20,13 @@ from tests.cluster.manifests import profile
 from tests.cluster.node import Node, running_node
 from tests.cluster.nodeprograms import find_node_programs
 from tests.cluster.notebook_crd import notebook_crd
+from tests.cluster.story import IMAGES, Story, play
+from tests.cluster.upkeep import Handover, Policies, change_policy, hand_over
 from tests.cluster.waiting import wait_for
-from tests.images.machine import require_tools, say, unavailable
+from tests.deploy.tools import tool
+from tests.images.buildah import CannotBuild
+from tests.images.machine import require_images, require_tools, say, unavailable
+from tests.images.ownimage import own_image
 from tests.server.documents import policy, put
 from tests.server.running import RunningServer
 
@@ -74,6 +80,38 @@ def node_cluster(
         unavailable(programs.reason)
     with running_node(found, programs, tmp_path_factory.mktemp("node")) as node:
         yield node
+
+
+@pytest.fixture(scope="session")
+def deployed(
+    request: pytest.FixtureRequest, node_cluster: Node, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployed]:
+    """nbgate, installed on the node by the one command that a user types."""
+    try:
+        layout = own_image(partial(say, request.config))
+    except CannotBuild as error:
+        unavailable(str(error))
+    overlay = tmp_path_factory.mktemp("overlay")
+    for _ in _serving_notebooks(node_cluster.plane):
+        yield installed(node_cluster, layout, tool("kustomize"), overlay)
+
+
+@pytest.fixture(scope="session")
+def story(request: pytest.FixtureRequest, deployed: Deployed) -> Story:
+    """Two notebooks with images that nobody has seen before, from their creation to their end."""
+    return play(deployed, require_images(request.config, *IMAGES.values()))
+
+
+@pytest.fixture(scope="session")
+def policies(deployed: Deployed) -> Policies:
+    """What became of a policy that was applied, and taken away again."""
+    return change_policy(deployed)
+
+
+@pytest.fixture(scope="session")
+def handover(deployed: Deployed) -> Handover:
+    """The leading controller was ended."""
+    return hand_over(deployed)
 
 
 @pytest.fixture

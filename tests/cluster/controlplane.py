@@ -25,6 +25,7 @@ from tests.cluster.component import Component
 from tests.cluster.discovery import Programs
 from tests.cluster.identities import ADMIN, ALICE, token_file
 from tests.cluster.manifests import Document
+from tests.cluster.network import Network
 from tests.cluster.ports import reserved_ports
 from tests.cluster.waiting import wait_for
 
@@ -36,6 +37,7 @@ AUDITED = [
     {"group": "", "resources": ["pods", "pods/ephemeralcontainers"]},
     {"group": "kubeflow.org", "resources": ["notebooks"]},
 ]
+OWN_NAMESPACE = "nbgate-system"  # all that the service accounts there ask for is audited
 
 
 class RequestRefused(Exception):
@@ -59,11 +61,12 @@ class Answer:
 class ControlPlane(Cluster):
     """A control plane that runs while its context is open; files and logs are in `directory`.
 
-    Attributes, once it is open: `url`; `kubeconfig` (the admin's); `audit_log`; `certificate`, to
+    Attributes, once it is open: `url`; `etcd_url`; `kubeconfig` (the admin's); `audit_log`; `certificate`, to
     verify the API server with; `runs_controllers`, whether StatefulSets come to life.
     """
 
     url: str
+    etcd_url: str
     audit_log: Path
     certificate: Path
 
@@ -72,7 +75,7 @@ class ControlPlane(Cluster):
         programs: Programs,
         directory: Path,
         *,
-        address: str = "127.0.0.1",
+        network: Network | None = None,
         apiserver_flags: Sequence[str] = (),
     ) -> None:
         super().__init__(
@@ -83,7 +86,7 @@ class ControlPlane(Cluster):
         self.runs_controllers = programs.controller_manager is not None
         self.directory = directory
         self.programs = programs
-        self._address = address
+        self._network = network
         self._apiserver_flags = apiserver_flags
         self._components: list[Component] = []
         self._stack = ExitStack()
@@ -94,12 +97,13 @@ class ControlPlane(Cluster):
             settings = commands.Settings(
                 programs=self.programs,
                 directory=self.directory,
-                address=self._address,
+                address=self._network.address if self._network else "127.0.0.1",
                 secure_port=ports[0],
                 etcd_port=ports[1],
                 etcd_peer_port=ports[2],
             )
             self.url, self.certificate = settings.url, settings.certificate
+            self.etcd_url = settings.etcd_url
             self.audit_log = settings.audit_log
             stack.callback(shutil.rmtree, settings.etcd_data, ignore_errors=True)
             self._stack = stack
@@ -112,7 +116,8 @@ class ControlPlane(Cluster):
 
     def start(self, name: str, command: Sequence[str | Path]) -> Component:
         """Start one more server beside the others, watched with them and ended before them."""
-        component = self._stack.enter_context(Component(name, command, self.directory))
+        placed = self._network.inside(command) if self._network else command
+        component = self._stack.enter_context(Component(name, placed, self.directory))
         self._components.append(component)
         return component
 
@@ -158,13 +163,28 @@ class ControlPlane(Cluster):
         Of one namespace, where it is given. An event is written when its request has been answered, so
         it may follow the answer a little later: wait for it.
         """
+        resources = {"pods", "notebooks"}
+        return [
+            event
+            for event in self._all_audit_events()
+            if (place := event.get("objectRef", {})).get("resource") in resources
+            and namespace in {None, place.get("namespace")}
+        ]
+
+    def audit_events_by(self, account: str) -> list[Document]:
+        """Return the API server's audit events so far, of all that a service account of OWN_NAMESPACE asked for."""
+        name = f"system:serviceaccount:{OWN_NAMESPACE}:{account}"
+        return [event for event in self._all_audit_events() if event["user"]["username"] == name]
+
+    def component(self, name: str) -> Component:
+        """Return one of the servers, such as `etcd`."""
+        return next(component for component in self._components if component.name == name)
+
+    def _all_audit_events(self) -> list[Document]:
         if not self.audit_log.exists():
             return []
         *lines, _unfinished = self.audit_log.read_text().split("\n")
-        events: list[Document] = [json.loads(line) for line in lines]
-        return [
-            event for event in events if namespace in {None, event["objectRef"].get("namespace")}
-        ]
+        return [json.loads(line) for line in lines]
 
     def _start(self, settings: commands.Settings) -> None:
         _write_files(settings)
@@ -206,7 +226,11 @@ def _audit_policy() -> Document:
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
-        "rules": [{"level": "Metadata", "resources": AUDITED}, {"level": "None"}],
+        "rules": [
+            {"level": "Metadata", "userGroups": [f"system:serviceaccounts:{OWN_NAMESPACE}"]},
+            {"level": "Metadata", "resources": AUDITED},
+            {"level": "None"},
+        ],
     }
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.cluster.commands import Command
 from tests.cluster.component import Component
+from tests.cluster.network import Network
 from tests.cluster.waiting import wait_for
 
 OWN = ("/run", "/var/lib", "/var/log")
@@ -36,18 +37,19 @@ ENTER_SECONDS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enclosure:
-    """Open namespaces; `first` is the id of their first process, as seen from outside."""
+    """Open namespaces, in a network; `first` is the id of their first process, as seen from outside."""
 
     first: int
     component: Component
 
     def inside(self, command: Sequence[str | Path]) -> Command:
         """Return the command that runs another one in there."""
-        return ["nsenter", f"--target={self.first}", "--mount", "--pid", "--", *command]
+        own = ["--mount", "--pid", "--net"]
+        return ["nsenter", f"--target={self.first}", *own, "--", *command]
 
 
 @contextmanager
-def enclosure(directory: Path, pause: Path) -> Iterator[Enclosure]:
+def enclosure(directory: Path, network: Network, pause: Path) -> Iterator[Enclosure]:
     """Hold namespaces of processes and mounts until the context ends; `pause` is their first process.
 
     What was written to the folders in OWN goes to `directory`, and is removed at the end.
@@ -58,7 +60,7 @@ def enclosure(directory: Path, pause: Path) -> Iterator[Enclosure]:
             _own(directory, folder).mkdir()
         stack.enter_context(_same_settings_afterwards())
         component = stack.enter_context(
-            Component("enclosure", _command(directory, pause), directory)
+            Component("enclosure", network.inside(_command(directory, pause)), directory)
         )
         first = wait_for(lambda: _first(component, pause), ENTER_SECONDS, "the node's namespaces")
         yield Enclosure(first=first, component=component)

@@ -1,12 +1,13 @@
 """A real node on this machine: containerd, a kubelet, a scheduler that sends pods there, a registry for their images.
 
-It runs beside a control plane that was made for it, in namespaces of its own (enclosure.py), on a bridge of its own
-(bridge.py) and in cgroups of its own (cgroups.py): when it is left, nothing of it is.
+It runs beside a control plane that was made for it, both in a network of their own (network.py), the node in further
+namespaces of its own (enclosure.py) and in cgroups of its own (cgroups.py): when it is left, nothing of it is. Services
+work, by kube-proxy; there is no cluster DNS.
 
-    with claimed_bridge(directory) as bridge:
-        flags = apiserver_flags(bridge, directory)
-        with ControlPlane(programs, directory, address=bridge.address, apiserver_flags=flags) as plane:
-            with Node(plane, node_programs, bridge) as node: ...
+    with own_network(directory, pause) as network:
+        flags = apiserver_flags(network, directory)
+        with ControlPlane(programs, directory, network=network, apiserver_flags=flags) as plane:
+            with Node(plane, node_programs, network, pause) as node: ...
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.cluster import nodefiles
-from tests.cluster.bridge import Bridge, claimed_bridge
 from tests.cluster.cgroups import own_cgroups
 from tests.cluster.commands import Command
 from tests.cluster.component import Component
@@ -32,6 +32,7 @@ from tests.cluster.controlplane import ControlPlane, RequestRefused
 from tests.cluster.discovery import Programs
 from tests.cluster.enclosure import enclosure
 from tests.cluster.manifests import Document
+from tests.cluster.network import Network, own_network
 from tests.cluster.nodefiles import NodeSettings
 from tests.cluster.nodeprograms import NodePrograms
 from tests.cluster.ports import reserved_ports
@@ -50,16 +51,19 @@ class Node:
     """A node that runs while its context is open.
 
     Attributes: `plane`, the control plane; `directory`, for files and logs; and once it is open
-    `registry`, in plain HTTP at 127.0.0.1, for pushes and for the pods.
+    `registry`, in plain HTTP, which this machine, the node and its pods reach under one name.
     """
 
     registry: RunningRegistry
 
-    def __init__(self, plane: ControlPlane, programs: NodePrograms, bridge: Bridge) -> None:
+    def __init__(
+        self, plane: ControlPlane, programs: NodePrograms, network: Network, pause: Path
+    ) -> None:
         self.plane = plane
-        self.bridge = bridge
+        self.network = network
         self.directory = plane.directory / "node"
         self._programs = programs
+        self._pause = pause
         self._components: list[Component] = []
         self._stack = ExitStack()
 
@@ -88,29 +92,33 @@ class Node:
 
     def _start(self) -> None:
         stack = self._stack
-        stack.enter_context(own_cgroups(self.bridge.name))
-        pause = compiled(PAUSE, self.directory)
+        stack.enter_context(own_cgroups(self.network.name))
         registry_home = self.directory / "registry"
         registry_home.mkdir()
-        self.registry = stack.enter_context(RunningRegistry(registry_home))
+        self.registry = stack.enter_context(
+            RunningRegistry(registry_home, address=self.network.outside)
+        )
         settings = NodeSettings(
             directory=self.directory,
             programs=self._programs,
-            bridge=self.bridge,
+            network=self.network,
             kubelet_port=stack.enter_context(reserved_ports(1))[0],
             registry=self.registry.host,
             pause_image=f"{self.registry.host}/pause:latest",
             client_certificate=_client_certificate(self.plane.directory),
         )
-        _write_files(settings)
-        push_scratch_image(self.registry, "pause", pause)
-        held = stack.enter_context(enclosure(self.directory, pause))
+        _write_files(settings, self.plane)
+        push_scratch_image(self.registry, "pause", self._pause)
+        held = stack.enter_context(enclosure(self.directory, self.network, self._pause))
         self._components.append(held.component)
         containerd: Command = [self._programs.containerd, "--config", settings.containerd_config]
         self._run("containerd", held.inside(containerd))
         self._run("kubelet", held.inside(nodefiles.kubelet_command(settings, self.plane)))
-        self._run("kube-scheduler", nodefiles.scheduler_command(settings, self.plane))
+        scheduler = nodefiles.scheduler_command(settings, self.plane)
+        self._run("kube-scheduler", self.network.inside(scheduler))
         wait_for(self._ready, READY_SECONDS, "the node to be ready", ignoring=(RequestRefused,))
+        # Before, it would find no node, and wait for one longer each time.
+        self._run("kube-proxy", self.network.inside(nodefiles.proxy_command(settings)))
 
     def _run(self, name: str, command: Command) -> None:
         self._components.append(self._stack.enter_context(Component(name, command, self.directory)))
@@ -124,7 +132,8 @@ class Node:
 
     def _remove_pods(self) -> None:
         """Let the kubelet end the pods in its own way, so that nothing is killed while it writes."""
-        self.plane.kubectl("delete", WORKLOADS, "--all", "--all-namespaces", "--wait=false")
+        # Without their pods: the garbage collector would give those all the time that they ask for.
+        self.plane.kubectl("delete", WORKLOADS, "--all", "--all-namespaces", "--cascade=orphan")
         flags = ("--all", "--all-namespaces", "--grace-period=1", "--wait=false")
         self.plane.kubectl("delete", "pods", *flags)
         wait_for(self._nothing_runs, PODS_SECONDS, "all containers to end")
@@ -139,24 +148,22 @@ class Node:
 @contextmanager
 def running_node(programs: Programs, node: NodePrograms, directory: Path) -> Iterator[Node]:
     """Run a control plane and its node until the context ends."""
-    with claimed_bridge(directory) as bridge:
-        flags = apiserver_flags(bridge, directory)
+    pause = compiled(PAUSE, directory)
+    with own_network(directory, pause) as network:
+        flags = apiserver_flags(network, directory)
         with (
-            ControlPlane(
-                programs, directory, address=bridge.address, apiserver_flags=flags
-            ) as plane,
-            Node(plane, node, bridge) as running,
+            ControlPlane(programs, directory, network=network, apiserver_flags=flags) as plane,
+            Node(plane, node, network, pause) as running,
         ):
             yield running
 
 
-def apiserver_flags(bridge: Bridge, directory: Path) -> Sequence[str]:
+def apiserver_flags(network: Network, directory: Path) -> Sequence[str]:
     """Return what the API server needs to reach the kubelet; write the certificate that it shows there."""
     certificate, key = _client_certificate(directory), directory / "kubelet-client.key"
     _write_client_certificate(certificate, key)
     return [
-        # Not all addresses: no network of the developer's can reach it then.
-        f"--bind-address={bridge.address}",
+        f"--bind-address={network.address}",
         f"--kubelet-client-certificate={certificate}",
         f"--kubelet-client-key={key}",
     ]
@@ -192,9 +199,10 @@ def _write_client_certificate(certificate: Path, key: Path) -> None:
     )
 
 
-def _write_files(settings: NodeSettings) -> None:
+def _write_files(settings: NodeSettings, plane: ControlPlane) -> None:
     settings.containerd_config.write_text(nodefiles.containerd(settings))
     settings.kubelet_config.write_text(json.dumps(nodefiles.kubelet(settings)))
+    settings.proxy_config.write_text(json.dumps(nodefiles.proxy(plane)))
     settings.resolv_conf.write_text("")  # there is nobody to ask
     mirror = settings.mirrors / settings.registry / "hosts.toml"
     mirror.parent.mkdir(parents=True)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.bridge import Bridge
 from tests.cluster.commands import Command
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.manifests import Document
+from tests.cluster.network import BRIDGE, Network
 from tests.cluster.nodeprograms import NodePrograms
 
 NAME = "node-of-tests"
@@ -26,7 +26,7 @@ class NodeSettings:
 
     directory: Path
     programs: NodePrograms
-    bridge: Bridge
+    network: Network
     kubelet_port: int
     registry: str
     pause_image: str
@@ -47,6 +47,10 @@ class NodeSettings:
     @property
     def kubelet_config(self) -> Path:
         return self.directory / "kubelet.json"
+
+    @property
+    def proxy_config(self) -> Path:
+        return self.directory / "kube-proxy.json"
 
     @property
     def resolv_conf(self) -> Path:
@@ -80,20 +84,24 @@ def mirror(settings: NodeSettings) -> str:
 def network(settings: NodeSettings) -> Document:
     """Return the configuration of the CNI plugin bridge.
 
-    The bridge has its address already. With `isGateway` the plugin would set it, and also let this
-    machine forward packets, for good; so pods reach the node and one another, and nothing else.
+    The bridge has its address already, which `isGateway` would be for.
     """
+    addresses = {
+        "subnet": settings.network.subnet,
+        "gateway": settings.network.address,
+        "rangeEnd": settings.network.last_of_pods,
+    }
     return {
         "cniVersion": "0.4.0",
         "name": "nbgate-tests",
         "type": "bridge",
-        "bridge": settings.bridge.name,
+        "bridge": BRIDGE,
         "isGateway": False,
         "ipMasq": False,
         "ipam": {
             "type": "host-local",
-            "ranges": [[{"subnet": settings.bridge.subnet, "gateway": settings.bridge.address}]],
-            "routes": [{"dst": "0.0.0.0/0", "gw": settings.bridge.address}],
+            "ranges": [[addresses]],
+            "routes": [{"dst": "0.0.0.0/0", "gw": settings.network.address}],
         },
     }
 
@@ -103,7 +111,7 @@ def kubelet(settings: NodeSettings) -> Document:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "address": settings.bridge.address,
+        "address": settings.network.address,
         "port": settings.kubelet_port,
         "readOnlyPort": 0,
         "healthzPort": 0,
@@ -114,11 +122,11 @@ def kubelet(settings: NodeSettings) -> Document:
         },
         "authorization": {"mode": "AlwaysAllow"},
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{settings.bridge.name}",
+        "cgroupRoot": f"/{settings.network.name}",
         "enforceNodeAllocatable": [],
         "oomScoreAdj": 0,  # a lower one takes CAP_SYS_RESOURCE
         "failSwapOn": False,
-        "makeIPTablesUtilChains": False,  # they would outlive it
+        "makeIPTablesUtilChains": False,  # for ports of the node's own, and no pod has one
         "resolvConf": str(settings.resolv_conf),
         # A developer's disk may be full to any degree: never evict for it, and never collect a test's images.
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "0%"},
@@ -143,11 +151,39 @@ def kubelet_command(settings: NodeSettings, plane: ControlPlane) -> Command:
         f"--kubeconfig={plane.kubeconfig}",
         f"--container-runtime-endpoint=unix://{SOCKET}",
         f"--hostname-override={NAME}",
-        f"--node-ip={settings.bridge.address}",
+        f"--node-ip={settings.network.address}",
     ]
     if plane.programs.version < (1, 24):
         command.append("--container-runtime=remote")  # the only one since
     return command
+
+
+def proxy(plane: ControlPlane) -> Document:
+    """Return kube-proxy's configuration."""
+    return {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": "iptables",
+        "hostnameOverride": NAME,
+        "clientConnection": {"kubeconfig": str(plane.kubeconfig)},
+        # In the cluster's own network these are nobody else's.
+        "healthzBindAddress": "127.0.0.1:10256",
+        "metricsBindAddress": "127.0.0.1:10249",
+        # Else the answer of a pod to its neighbour need not come back the way of the question.
+        "iptables": {"masqueradeAll": True, "minSyncPeriod": "0s"},
+        # No limits: they are the whole machine's.
+        "conntrack": {
+            "maxPerCore": 0,
+            "min": 0,
+            "tcpEstablishedTimeout": "0s",
+            "tcpCloseWaitTimeout": "0s",
+        },
+    }
+
+
+def proxy_command(settings: NodeSettings) -> Command:
+    """Return kube-proxy's command."""
+    return [settings.programs.proxy, f"--config={settings.proxy_config}"]
 
 
 def scheduler_command(settings: NodeSettings, plane: ControlPlane) -> Command:

@@ -22,6 +22,7 @@ class NodePrograms:
 
     kubelet: Path
     scheduler: Path
+    proxy: Path
     containerd: Path
     cni: Path
 
@@ -31,8 +32,9 @@ def find_node_programs(programs: Programs) -> NodePrograms | Absent:
     if os.geteuid() != 0:
         return Absent(reason="a node needs root: namespaces, cgroups and a bridge")
     folders = f"{programs.apiserver.parent}:{os.environ['PATH']}:{ADMINS_PATH}"
-    needed = ("kubelet", "kube-scheduler", "containerd", "docker-registry", "gcc", "ip")
-    names = (*needed, "runc", "unshare", "nsenter", "mount")
+    kubernetes = ("kubelet", "kube-scheduler", "kube-proxy")
+    debian = ("containerd", "runc", "docker-registry", "gcc", "ip", "iptables")
+    names = (*kubernetes, *debian, "unshare", "nsenter", "mount")
     found = {name: shutil.which(name, path=folders) for name in names}
     missing = [name for name, path in found.items() if path is None]
     plugins = next((folder for folder in CNI_PLUGINS if (folder / "bridge").exists()), None)
@@ -47,6 +49,7 @@ def find_node_programs(programs: Programs) -> NodePrograms | Absent:
     return NodePrograms(
         kubelet=paths["kubelet"],
         scheduler=paths["kube-scheduler"],
+        proxy=paths["kube-proxy"],
         containerd=paths["containerd"],
         cni=plugins,
     )

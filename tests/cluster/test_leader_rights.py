@@ -204,7 +204,8 @@ def test_they_are_what_the_controller_is_granted() -> None:
             together.setdefault(kind, set()).update(verbs)
 
     assert together == {
-        "statefulsets.apps": {"list", "patch"},
+        "statefulsets.apps": {"list"},
+        "statefulsets.apps/status": {"patch"},
         "pods": {"list"},
         "notebooks.kubeflow.org": {"get", "list"},
         "events": {"list", "watch", "create"},

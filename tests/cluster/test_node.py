@@ -5,22 +5,24 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.bridge import claimed_bridge, links
 from tests.cluster.cgroups import CGROUPS
 from tests.cluster.controlplane import RequestRefused
 from tests.cluster.enclosure import TUNED
 from tests.cluster.manifests import Document
-from tests.cluster.node import Node, running_node
+from tests.cluster.network import links, own_network
+from tests.cluster.node import PAUSE, Node, running_node
 from tests.cluster.nodeprograms import NodePrograms, find_node_programs
 from tests.cluster.waiting import wait_for
 from tests.images.compiling import compiled
@@ -55,9 +57,30 @@ def is_gone(node: Node, name: str) -> bool:
     return False
 
 
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "reached", "namespace": "default"},
+    "spec": {"selector": {"app": "reached"}, "ports": [{"port": 80, "targetPort": 8888}]},
+}
+
+
+def answers_at_its_service(node: Node) -> bool:
+    """Tell whether something answers at the Service's own address, as the API server would connect."""
+    service = node.plane.get("/api/v1/namespaces/default/services/reached")["spec"]["clusterIP"]
+    sent = r"'GET / HTTP/1.0\r\n\r\n'"
+    ask = f"exec 3<>/dev/tcp/{service}/80; printf {sent} >&3; timeout 5 head -c 9 <&3"
+    told = subprocess.run(
+        node.network.inside(["bash", "-c", ask]), capture_output=True, text=True, check=False
+    )
+    return told.stdout.startswith("HTTP/1.1 ")
+
+
 def test_a_pod_runs_and_this_machine_reaches_it(node_cluster: Node, tmp_path: Path) -> None:
     digest = push_scratch_image(node_cluster.registry, "reached", compiled(SERVER, tmp_path))
-    node_cluster.plane.create(pod("reached", f"{node_cluster.registry.host}/reached@{digest}"))
+    made = pod("reached", f"{node_cluster.registry.host}/reached@{digest}")
+    made["metadata"]["labels"] = {"app": "reached"}
+    node_cluster.plane.create(SERVICE, made)
 
     started = wait_for(lambda: running(node_cluster, "reached"), START_SECONDS, "the pod to run")
 
@@ -72,17 +95,30 @@ def test_a_pod_runs_and_this_machine_reaches_it(node_cluster: Node, tmp_path: Pa
         assert connection.recv(100).startswith(b"HTTP/1.1 ")
     log = node_cluster.plane.kubectl("logs", "--namespace=default", "reached").stdout
     assert "listening on 0.0.0.0:8888" in log
-    node_cluster.plane.kubectl("delete", "pod", "reached", "--namespace=default", "--wait=false")
+    wait_for(lambda: answers_at_its_service(node_cluster), START_SECONDS, "its Service")
+    node_cluster.plane.kubectl("delete", "service,pod", "reached", "-n=default", "--wait=false")
     wait_for(lambda: is_gone(node_cluster, "reached"), START_SECONDS, "the pod to be gone")
 
 
-def test_nothing_of_the_node_can_be_reached_from_other_machines(node_cluster: Node) -> None:
-    listening = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout
-    own = [line for line in listening.splitlines() if "kube" in line or "containerd" in line]
-    addresses = {line.split()[3].rpartition(":")[0] for line in own}
+def listening(prefix: Sequence[str | Path] = ()) -> dict[str, set[str]]:
+    """Return the addresses where each program listens, in the network that `prefix` enters."""
+    command = [*prefix, "ss", "-Hltnp"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found: dict[str, set[str]] = {}
+    for line in told.splitlines():
+        for program in re.findall(r'\("([^"]+)",', line):
+            found.setdefault(program, set()).add(line.split()[3].rpartition(":")[0])
+    return found
 
-    assert node_cluster.bridge.address in addresses
-    assert addresses <= {node_cluster.bridge.address, "127.0.0.1"}
+
+def test_nothing_of_the_node_can_be_reached_from_other_machines(node_cluster: Node) -> None:
+    """Its servers listen in the cluster's own network; on this machine only the registry, for the cluster alone."""
+    network = node_cluster.network
+    inside = listening(network.inside([]))
+
+    assert {"etcd", "kube-apiserver", "kubelet", "kube-proxy"} <= set(inside)
+    assert set.union(*inside.values()) == {network.address, "127.0.0.1"}
+    assert node_cluster.registry.host.startswith(f"{network.outside}:")
 
 
 def test_the_kubelet_wants_a_certificate(node_cluster: Node) -> None:
@@ -90,7 +126,7 @@ def test_the_kubelet_wants_a_certificate(node_cluster: Node) -> None:
     # Its certificate is one of its own making; who we are is asked for all the same.
     trusting = ssl._create_unverified_context()
     connection = http.client.HTTPSConnection(
-        node_cluster.bridge.address, port, context=trusting, timeout=10
+        node_cluster.network.address, port, context=trusting, timeout=10
     )
 
     with closing(connection):
@@ -98,9 +134,10 @@ def test_the_kubelet_wants_a_certificate(node_cluster: Node) -> None:
         assert connection.getresponse().status == http.HTTPStatus.UNAUTHORIZED
 
 
-def traces(directory: Path) -> list[str]:
-    """Return what of a node this machine has: links, cgroups, processes and mounts."""
-    found = [link["ifname"] for link in links() if link.get("ifalias") == str(directory)]
+def traces(directory: Path, network: str) -> list[str]:
+    """Return what of a node this machine has: its link, cgroups, processes and mounts."""
+    found = [link for link in links() if link == network]
+    found += cgroups(network)
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
@@ -112,8 +149,14 @@ def traces(directory: Path) -> list[str]:
     return found + [line for line in mounts if str(directory) in line]
 
 
-def cgroups(name: str) -> list[Path]:
-    return [*CGROUPS.glob(f"{name}"), *CGROUPS.glob(f"*/{name}")]
+def cgroups(name: str) -> set[str]:
+    return {str(found) for found in (*CGROUPS.glob(name), *CGROUPS.glob(f"*/{name}"))}
+
+
+def rules(prefix: Sequence[str | Path] = ()) -> list[str]:
+    command = [*prefix, "iptables-save"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return told.splitlines()
 
 
 def test_a_node_that_was_left_leaves_nothing(node_cluster: Node, tmp_path: Path) -> None:
@@ -123,13 +166,13 @@ def test_a_node_that_was_left_leaves_nothing(node_cluster: Node, tmp_path: Path)
     with running_node(node_cluster.plane.programs, programs, tmp_path) as node:
         node.plane.create(pod("left", f"{node.registry.host}/pause:latest"))
         wait_for(lambda: running(node, "left"), START_SECONDS, "the pod to run")
-        bridge = node.bridge.name
-        assert bridge != node_cluster.bridge.name
-        assert len(traces(tmp_path)) > 5
-        assert cgroups(bridge)
+        network = node.network.name
+        assert network != node_cluster.network.name
+        assert len(traces(tmp_path, network)) > 5
+        assert any("KUBE-" in rule for rule in rules(node.network.inside([])))
+        assert not any("KUBE-" in rule for rule in rules())
 
-    assert traces(tmp_path) == []
-    assert cgroups(bridge) == []
+    assert traces(tmp_path, network) == []
     assert {path: path.read_text() for path in TUNED} == settings
     assert not (tmp_path / "node/var-lib").exists()
 
@@ -143,7 +186,7 @@ from tests.cluster.nodeprograms import find_node_programs
 
 programs = find_kubernetes(os.environ, print)
 with running_node(programs, find_node_programs(programs), Path(sys.argv[1])) as node:
-    print(node.bridge.name, flush=True)
+    print(node.network.name, flush=True)
     sys.stdin.read()
 """
 
@@ -162,13 +205,15 @@ def test_what_a_killed_run_left_the_next_one_removes(tmp_path: Path) -> None:
         env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
     ) as run:
         assert run.stdout
-        bridge = run.stdout.readline().strip()
-        assert bridge in {link["ifname"] for link in links()}
+        network = run.stdout.readline().strip()
+        assert network in links()
         run.send_signal(signal.SIGKILL)
-    # The kernel ends its programs, and with the first process of its namespaces all that they started.
-    wait_for(lambda: traces(killed) == [bridge], 20, "the programs to end")
+    # The kernel ends its programs, with the first process of its namespaces all that they started, and with the last
+    # one its network.
+    wait_for(lambda: set(traces(killed, network)) <= cgroups(network), 20, "the programs to end")
+    assert cgroups(network)
 
-    with claimed_bridge(following) as claimed:
-        assert claimed.name == bridge
-        assert traces(killed) == []
-        assert cgroups(bridge) == []
+    with own_network(following, compiled(PAUSE, following)) as own:
+        assert own.name in links()
+        # It may be the same number.
+        assert not set(traces(killed, network)) - {own.name}

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.controlplane import RequestRefused
-from tests.cluster.imagescan_crd import imagescan_crd
 from tests.cluster.node import Node
 from tests.cluster.waiting import wait_for
 from tests.images.machine import require_images
@@ -27,6 +26,7 @@ pytestmark = pytest.mark.cluster
 
 NAMES = ("jupyterlab", "codeserver", "needs-root", "not-empty-home", "loopback-only")
 TIMEOUT = 30.0  # seconds for a server: JupyterLab takes five on an idle machine
+CRD = Path(__file__).parents[2] / "deploy/crds/imagescans.yaml"
 SCANS = "/apis/nbgate.dev/v1alpha1/imagescans"
 
 
@@ -90,12 +90,13 @@ def test_the_command_scans_in_the_cluster_and_keeps_the_result_there(
     node_cluster: Node, shelf: Shelf, tmp_path: Path
 ) -> None:
     plane, image = node_cluster.plane, shelf.reference("conforming")
-    plane.create(imagescan_crd())
+    plane.kubectl("apply", "--filename", str(CRD))
     wait_for(lambda: plane.get(SCANS), 20, "the kind ImageScan", ignoring=(RequestRefused,))
     own = {"KUBECONFIG": str(plane.kubeconfig), "NBGATE_HOME": str(tmp_path)}
-    words = ["--probe", "cluster", "--save", "cluster", "--platform", "linux/amd64", image]
+    words = ["--probe", "cluster", "--save", "cluster", "--platform", "linux/amd64"]
+    place = ["--plain-http", shelf.registry.host]
     done = subprocess.run(
-        [Path(sys.executable).with_name("nbgate"), "scan", *words],
+        [Path(sys.executable).with_name("nbgate"), "scan", *words, *place, image],
         env={**os.environ, **own},
         capture_output=True,
         text=True,

@@ -33,7 +33,9 @@ def mutating(port: int, ca_bundle: bytes, *, failure_policy: FailurePolicy = "Ig
         # A later webhook may add a container or undo a patch; nbgate's patches are idempotent.
         "reinvocationPolicy": "IfNeeded",
     }
-    return _configuration("MutatingWebhookConfiguration", [{**common, **pods}])
+    judging = _webhook(f"https://127.0.0.1:{port}/validate", ca_bundle, failure_policy, seconds=5)
+    policies = _policies("first.policies.nbgate.dev", judging)
+    return _configuration("MutatingWebhookConfiguration", [{**common, **pods}, policies])
 
 
 def validating(port: int, ca_bundle: bytes, *, failure_policy: FailurePolicy = "Fail") -> Document:
@@ -56,10 +58,26 @@ def validating(port: int, ca_bundle: bytes, *, failure_policy: FailurePolicy = "
         "name": "notebooks.nbgate.dev",
         "rules": [_rule("kubeflow.org", "*", "notebooks", ["CREATE", "UPDATE"])],
     }
+    hooks = [{**common, **part} for part in (pods, ephemeral_containers, notebooks)]
     return _configuration(
-        "ValidatingWebhookConfiguration",
-        [{**common, **part} for part in (pods, ephemeral_containers, notebooks)],
+        "ValidatingWebhookConfiguration", [*hooks, _policies("policies.nbgate.dev", common)]
     )
+
+
+def _policies(name: str, common: Document) -> Document:
+    """Return an entry for NotebookPolicies, which are in no namespace that could be selected.
+
+    It always fails open: an outage must not keep the platform team from its policy, and what slips by then, no replica
+    follows. The mutating one changes nothing; it is asked before the API server compares with the definition, and would
+    tell of the first wrong type alone.
+    """
+    rule = _rule("nbgate.dev", "v1alpha1", "notebookpolicies", ["CREATE", "UPDATE"])
+    return {
+        **{key: value for key, value in common.items() if key != "namespaceSelector"},
+        "name": name,
+        "rules": [{**rule, "scope": "Cluster"}],
+        "failurePolicy": "Ignore",
+    }
 
 
 def _configuration(kind: str, webhooks: Sequence[Document]) -> Document:

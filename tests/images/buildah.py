@@ -61,6 +61,31 @@ class Workshop:
             _share_blobs(layout, base)
         return layout
 
+    def build_dockerfile(self, name: str, context: Path, base_name: str, base: Path) -> Path:
+        """Return a new OCI layout of what the Dockerfile of `context` makes, on a base's layout. Raises BuildFailed.
+
+        Layers that the storage has are not made again. Pip's settings are mounted for the build, where pip looks.
+        """
+        self._store(base_name, base)
+        write_secrets(self._secrets)
+        bud = ["bud", "--isolation=chroot", "--network=host", "--layers", "--pull-never"]
+        mounts = [f"--volume={self._secrets}:/run/secrets:ro"]
+        mounts.append(f"--volume={self._secrets / 'pip.conf'}:/etc/pip.conf:ro")
+        told = [f"--build-arg=BASE=localhost/{base_name}", f"--tag=localhost/{name}", str(context)]
+        self._buildah([*bud, *mounts, *told], f"building {name}")
+        layout = self._scratch / "layout"
+        # Not by `buildah push`, which packs every layer anew: that takes longer than what is sent over loopback later.
+        copy = ["skopeo", "--insecure-policy", "copy", "--quiet"]
+        unpacked = "--dest-oci-accept-uncompressed-layers"
+        source = f"{self._containers_storage}localhost/{name}:latest"
+        self._run([*copy, unpacked, source, f"oci:{layout}:latest"], f"saving {name}")
+        return layout
+
+    @property
+    def _containers_storage(self) -> str:
+        """How skopeo calls the storage."""
+        return f"containers-storage:[overlay@{self._scratch}/storage+{self._scratch}/run]"
+
     def _written(self, recipe: Recipe) -> Path:
         context = self._scratch / "context"
         for path, file in recipe.files.items():
@@ -84,9 +109,10 @@ class Workshop:
         Not by `buildah pull`: that makes the layout's path a name, and `.cache` cannot stand in one.
         """
         if name not in self._stored:
-            storage = f"containers-storage:[overlay@{self._scratch}/storage+{self._scratch}/run]"
             copy = ["skopeo", "--insecure-policy", "copy", "--quiet", f"oci:{layout}:latest"]
-            self._run([*copy, f"{storage}localhost/{name}:latest"], f"reading {name}")
+            self._run(
+                [*copy, f"{self._containers_storage}localhost/{name}:latest"], f"reading {name}"
+            )
             self._stored.add(name)
 
     def _buildah(self, arguments: list[str], what: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +84,11 @@ def _refusal(error: OSError) -> str:
 
 
 def write_file(path: Path, data: bytes) -> None:
+    """Replace a file in one step: `write_pieces` with one piece. Raises OSError."""
+    write_pieces(path, (data,))
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
     """Replace a file in one step; when this returns, the bytes are on disk, though not yet its name in the folder.
 
     Readers see the old file or the new one. `sync_folder` makes the name last; one call serves many files.
@@ -93,7 +99,7 @@ def write_file(path: Path, data: bytes) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
