@@ -41,22 +41,37 @@ def own_image(say: Say) -> Path:
     """Return the OCI layout of nbgate's image, built if it is missing. Raises what `building.built` raises."""
     base = image(BASE, say)
     home = cache_folder() / NAME
-    target = home / _key(base)
-    if target.is_dir():
-        return target
+    target = home / key(TREE, digest(base))
+    return target if target.is_dir() else _built(home, base, say)
+
+
+def _built(home: Path, base: Path, say: Say) -> Path:
     with _alone_in(home) as workshop:
+        # Of a copy, which stays as it is when somebody goes on working in the tree.
+        context = home / ".context"
+        _write_context(TREE, context)
+        target = home / key(context, digest(base))
         if not target.is_dir():
             say(f"building nbgate's own image into {home}")
-            finished = workshop.build_dockerfile(NAME, _context(home), BASE, base)
+            finished = workshop.build_dockerfile(NAME, context, BASE, base)
             for other in home.glob("[0-9a-f]*"):
                 shutil.rmtree(other)
             finished.rename(target)
     return target
 
 
-def _files() -> Iterator[Path]:
+def key(tree: Path, base: str) -> str:
+    """Return 16 hex digits that change with all of a tree that goes into the image; `base` is its base's digest."""
+    told = hashlib.sha256(f"{base}\n".encode())
+    for path in _files(tree):
+        content = path.read_bytes()
+        told.update(f"{path.relative_to(tree)} {len(content)}\n".encode() + content)
+    return told.hexdigest()[:16]
+
+
+def _files(tree: Path) -> Iterator[Path]:
     for part in PARTS:
-        whole = TREE / part
+        whole = tree / part
         yield from [whole] if whole.is_file() else sorted(_sources(whole))
 
 
@@ -64,26 +79,16 @@ def _sources(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
 
 
-def _key(base: Path) -> str:
-    told = hashlib.sha256(f"{digest(base)}\n".encode())
-    for path in _files():
-        content = path.read_bytes()
-        told.update(f"{path.relative_to(TREE)} {len(content)}\n".encode() + content)
-    return told.hexdigest()[:16]
-
-
-def _context(home: Path) -> Path:
-    """Return a folder with what the Dockerfile copies: the same for the same content, whatever else is in the tree."""
-    context = home / ".context"
+def _write_context(tree: Path, context: Path) -> None:
+    """Write what the Dockerfile copies: the same for the same content, whatever else is in the tree."""
     shutil.rmtree(context, ignore_errors=True)
-    for path in _files():
-        copied = context / path.relative_to(TREE)
+    for path in _files(tree):
+        copied = context / path.relative_to(tree)
         copied.parent.mkdir(parents=True, exist_ok=True)
         copied.write_bytes(path.read_bytes())
     for made in (context, *context.rglob("*")):
         made.chmod(0o755 if made.is_dir() else 0o644)
         os.utime(made, (MADE_AT, MADE_AT))
-    return context
 
 
 @contextmanager
