@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import secrets
 import ssl
 import threading
 import time
@@ -64,6 +65,8 @@ def creating(
 ) -> Iterator[Load]:
     """Create pods at this pace for as long as the context is open; `pod` makes one of a name."""
     load, ended = Load(), threading.Event()
+    # An etcd that went away in the middle may have kept a pod whose creator heard of no success: no name comes again.
+    run = secrets.token_hex(3)
     begin, numbers = time.monotonic(), itertools.count()
 
     def create() -> None:
@@ -72,7 +75,7 @@ def creating(
         for number in numbers:
             if ended.wait(max(0.0, begin + number / per_second - time.monotonic())):
                 break
-            _create(connection, pod(f"paced-{number}"), load)
+            _create(connection, pod(f"paced-{run}-{number}"), load)
         connection.close()
 
     creators = [threading.Thread(target=create) for _ in range(CREATORS)]

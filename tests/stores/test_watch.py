@@ -16,17 +16,21 @@ from webhook.stores.watch import Watcher
 
 
 class Counted:
-    """Something to refresh: counts the calls, waits and fails as told."""
+    """Something to refresh: counts the calls, works, waits and fails as told."""
 
-    def __init__(self, *, fails: bool = False, takes: float = 0.0) -> None:
+    def __init__(self, *, fails: bool = False, works: float = 0.0, waits: float = 0.0) -> None:
         self.calls = 0
         self.fails = fails
-        self.takes = takes
+        self.works = works
+        self.waits = waits
         self.told: list[Exception] = []
 
     def __call__(self) -> bool:
         self.calls += 1
-        time.sleep(self.takes)
+        time.sleep(self.waits)
+        end = time.thread_time() + self.works
+        while time.thread_time() < end:
+            pass
         if self.fails:
             raise ZeroDivisionError
         return False
@@ -83,7 +87,7 @@ def test_an_error_while_telling_an_error_is_shown_and_the_calls_go_on(
 
 
 def test_a_stop_waits_for_the_call_under_way_only_as_long_as_it_is_told() -> None:
-    counted = Counted(takes=0.3)
+    counted = Counted(waits=0.3)
     watcher = Watcher(counted, counted.told.append)
     watcher.start()
     assert counted.reached(1)
@@ -103,13 +107,31 @@ def test_a_stop_does_not_wait_for_the_interval() -> None:
     assert time.monotonic() - started < 1
 
 
-def test_a_call_that_takes_long_is_followed_by_a_longer_rest() -> None:
-    counted = Counted(takes=0.05)
+def test_calls_that_work_for_long_are_followed_by_longer_rests() -> None:
+    counted = Counted(works=0.05)
     watcher = Watcher(counted, counted.told.append, interval=0.01)
     watcher.start()
     time.sleep(0.9)
     watcher.stop(5)
     assert counted.calls <= 3
+
+
+def test_one_call_that_works_for_long_keeps_nobody_waiting() -> None:
+    counted = Counted(works=0.1)
+    watcher = Watcher(counted, counted.told.append, interval=0.01)
+    watcher.start()
+    assert counted.reached(1)
+    counted.works = 0.0
+    assert counted.reached(4, within=0.7)
+    watcher.stop(5)
+
+
+def test_calls_that_wait_for_long_are_not() -> None:
+    counted = Counted(waits=0.2)
+    watcher = Watcher(counted, counted.told.append, interval=0.01)
+    watcher.start()
+    assert counted.reached(3, within=1.5)
+    watcher.stop(5)
 
 
 def test_it_starts_once() -> None:

@@ -63,7 +63,7 @@ def judge(trial: Trial, outcome: Outcome, place: Place) -> Iterator[Finding]:
     # A policy is judged twice; where the first judge is not there, the second guards all the same.
     ours = {trial.entry, f"first.{trial.entry}"}
     if denied and denied["name"] in ours:
-        yield from _refused(trial, message, place)
+        yield from _refused(trial, denied["name"], message, place)
     elif failed and failed["name"] in ours:
         yield _uncalled(trial, message, failed.start(), place)
     elif denied or failed:
@@ -75,8 +75,8 @@ def judge(trial: Trial, outcome: Outcome, place: Place) -> Iterator[Finding]:
         yield unknown(f"{trial.what} was not judged: {cut(message, 300)}", trial.where)
 
 
-def _refused(trial: Trial, message: str, place: Place) -> Iterator[Finding]:
-    yield ok(f"{trial.what} was refused by {trial.entry}", trial.where)
+def _refused(trial: Trial, entry: str, message: str, place: Place) -> Iterator[Finding]:
+    yield ok(f"{trial.what} was refused by {entry}", trial.where)
     if "[pod-prefix]" in message or "[pod-uid]" in message:
         what = (
             "it was not patched first: the mutating side was not asked, or did not answer in time"

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable
 
 # A look at a small folder takes a millisecond: it is had twice a second. One at 100,000 files takes some 0.4 s, and a
-# tenth of one processor is what it may cost, so it comes every 4 s; reading everything at first takes longer, once.
+# tenth of one processor is what it may cost, so it comes every 4 s. What counts is the thread's own time on a
+# processor: on a busy machine a look waits for its turn, which costs nobody. And of two looks the shorter counts: to
+# read everything at first, or after the line to the cluster was broken, takes long only once.
 INTERVAL = 0.5
-_REST = 9.0  # times as long as the last look took
+_REST = 9.0  # times as long as the last two looks worked, the shorter of them
 _LONGEST = 5.0
 
 
@@ -18,7 +20,7 @@ class Watcher:
     Args:
         refresh: what to call; what it returns does not matter here.
         on_error: told of each exception that `refresh` raises.
-        interval: seconds between the end of a call and the next; a call that takes long is followed by a longer rest.
+        interval: seconds between the end of a call and the next; after two that work for long it rests for longer.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Watcher:
         self._refresh = refresh
         self._on_error = on_error
         self._interval = interval
+        self._worked = 0.0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -59,13 +62,13 @@ class Watcher:
 
     def _once(self) -> float:
         """Call once; give the seconds to rest."""
-        started = time.monotonic()
+        started = time.thread_time()
         try:
             self._refresh()
         except Exception as error:  # noqa: BLE001 - the loop outlives whatever one look meets
             self._tell(error)
-        took = time.monotonic() - started
-        return max(self._interval, min(_REST * took, _LONGEST))
+        before, self._worked = self._worked, time.thread_time() - started
+        return max(self._interval, min(_REST * min(before, self._worked), _LONGEST))
 
     def _tell(self, error: Exception) -> None:
         try:
