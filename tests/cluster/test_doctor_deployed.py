@@ -33,7 +33,7 @@ def test_all_is_well(deployed: Deployed) -> None:
     assert "every entry trusts it" in told.said("certificate")
     assert "was refused by pods.nbgate.dev" in told.said("dry-run")
     assert "was refused by notebooks.nbgate.dev" in told.said("dry-run")
-    assert "was refused by policies.nbgate.dev" in told.said("dry-run")
+    assert "was refused by first.policies.nbgate.dev" in told.said("dry-run")
 
 
 @pytest.fixture

@@ -99,8 +99,9 @@ class Leader:
 
         A duty that has not ended after `timeout` seconds may still write: then the Lease is left to run out by itself.
         """
-        self.mandate.end()
+        # In this order, so that what was asked for is not told of as a loss.
         self._stopping.set()
+        self.mandate.end()
         deadline = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -177,7 +178,7 @@ class Leader:
 
     def _tell(self) -> None:
         leading = self.leading
-        if leading != self._led:
+        if leading != self._led and not self._stopping.is_set():
             self._led = leading
             self._report(f"{self._candidate.identity} {'leads' if leading else 'leads no more'}")
 
