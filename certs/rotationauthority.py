@@ -69,7 +69,8 @@ def _heed(view: View) -> SaveAuthorities:
 
 def _new_authority(view: View, why: str, *, forced: bool) -> SaveAuthorities:
     now, wanted = view.now, view.wanted
-    name = f"{AUTHORITY_NAME} {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    made = now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    name = f"{AUTHORITY_NAME} {made}"  # two made in one second are two names to who reads them
     pair = issue_authority(name, now=now, lifetime=wanted.authority_lifetime)
     certificate = describe(pair.certificate_pem)[0]
     until = min(certificate.not_after, now + wanted.leaf_lifetime + AHEAD)
