@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run venv test lint packages tools unit cluster manifests bench lock image clean
+.PHONY: help run venv test lint packages tools unit cluster manifests bench fuzz lock image clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,8 +49,12 @@ cluster: $(VENV)/.dev tools ## Tests against a real Kubernetes with a node (buil
 manifests: $(VENV)/.dev ## Make the files of deploy/ that are made: definitions, dashboard, and the chart's copies
 	$(BIN)/python -m deploy.generator
 
-bench: $(VENV)/.dev ## Measure decisions, loading, the server and the scanner, each beside a floor
+bench: $(VENV)/.dev ## Measure decisions, loading, the server, its memory, pods through an API server and the scanner, each beside a floor
 	$(BIN)/python -m bench
+
+fuzz: $(VENV)/.dev requirements/fuzz.txt ## Fuzz one TARGET for some SECONDS, guided by coverage (docs/fuzzing.md)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(BIN)/python -m tests.fuzz $(TARGET) --seconds $(or $(SECONDS),60)
 
 lock: $(VENV)/.dev ## Lock the dependencies anew, with hashes and without addresses
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv

@@ -104,7 +104,8 @@ def read_state(data: Mapping[str, bytes]) -> State:
             signer = _signer(data, until, known=bool(until))
         except CertificateError as error:
             complaint = f"Secret nbgate-ca cannot issue: {error}"
-            former += read_bundle(data.get(AUTHORITY_CERTIFICATE, b""))
+            lost = read_bundle(data.get(AUTHORITY_CERTIFICATE, b""))
+            former += tuple(one for one in lost if one not in former)
     own = signer.certificate.fingerprint if signer else ""
     over = {name: at for name, at in _times(notes.get("over")).items() if name != own}
     return State(

@@ -106,7 +106,7 @@ class Asked:
 def refusal(asked: Asked, status: int, body: bytes) -> KubeError:
     """Make an error of an answer other than success; its body is a Status, or anything where no API server answered."""
     told = _told(body)
-    message, reason = str(told.get("message") or ""), told.get("reason")
+    message, reason = str(told.get("message") or ""), str(told.get("reason"))
     said = cut(message, _MESSAGE_LIMIT) or f"HTTP {status}"
     match status:
         case 401:

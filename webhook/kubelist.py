@@ -118,5 +118,7 @@ class ListReader:
             return None
         except RecursionError as error:
             raise BrokenList("nests deeper than any object does") from error
+        except ValueError as error:  # Python reads no more than 4300 digits
+            raise BrokenList("has a number of more digits than any object has") from error
         # Half of a number is one too, and may be followed by "." or "e".
         return (value, end) if self._text[end : end + 1] in _ENDS else None

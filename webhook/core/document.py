@@ -84,7 +84,7 @@ def _fault(detail: ErrorDetails) -> Fault:
             problem = "is not a field here; check its spelling and where it stands"
         case "missing":
             problem = "is missing"
-        case "value_error" | "assertion_error":
+        case "value_error":
             problem = detail["msg"].partition(", ")[2]
         case "literal_error":
             problem = f"must be {detail['ctx']['expected']}"
@@ -173,7 +173,8 @@ def parse_time(value: str) -> float:
 
 def format_time(seconds: float) -> str:
     """Write seconds since the epoch as Kubernetes does: UTC, whole seconds, `Z`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: before the year 1000 its %Y has fewer than four digits on Linux, and parse_time wants four.
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")[:19] + "Z"
 
 
 def _time(value: str) -> str:

@@ -103,7 +103,7 @@ class SnapshotCache:
         try:
             stamp = orjson.loads(read_file(self._heard, 4096).data)
             if stamp["snapshot"] == name:
-                return {str(part): float(at) for part, at in stamp["heard"].items()}
+                return snapshotformat.moments(stamp["heard"])
         except (UnreadableFile, LookupError, TypeError, ValueError, AttributeError):
             pass  # the snapshot is then as old as it says itself
         return {}

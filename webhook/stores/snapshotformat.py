@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import islice
+from math import isfinite
 from operator import attrgetter
 from typing import Any
 
@@ -125,8 +126,16 @@ def _read(lines: list[bytes]) -> Kept:
         scans=build_index(_scans(lines[1:])),
         policy=None if policy is None else read_policy(policy),
         modes={str(name): str(mode) for name, mode in head["modes"].items()},
-        heard={str(part): float(at) for part, at in head["heard"].items()},
+        heard=moments(head["heard"]),
     )
+
+
+def moments(heard: Mapping[str, Any]) -> dict[str, float]:
+    """Read when each part was last known to be true. Raises what Python does for another type, ValueError for "nan"."""
+    read = {str(part): float(at) for part, at in heard.items()}
+    if not all(map(isfinite, read.values())):
+        raise ValueError("is no time: what is as old as that would never be too old")
+    return read
 
 
 def _scans(lines: Iterable[bytes]) -> Iterator[Scan]:

@@ -25,7 +25,8 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # "---" at the start of a line begins a document wherever it stands (chapter 9.1.2), so a text is cut there before it is
 # parsed: what is wrong with one document then ends at the next.
 _BEGIN = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
-_DIRECTIVE = re.compile(r"(?:\s*(?:#.*)?\n)*%")
+# Blank lines and comments, each line matched in one way only: with \s* there would be 2**n ways for n blank lines.
+_DIRECTIVE = re.compile(r"(?:[^\S\n]*(?:#.*)?\n)*+%")
 
 _CURE = "mend it there, or write the file anew"
 

@@ -33,8 +33,12 @@ class _Document(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        names = {path.removeprefix(f"{HOME}/").partition("/")[0] for path in self.home_files}
-        if len(self.home_files) != len(self.home_sizes) or not names <= self.home.keys():
+        below = f"{HOME}/"
+        names = {path.removeprefix(below).partition("/")[0] for path in self.home_files}
+        there = (
+            all(path.startswith(below) for path in self.home_files) and names <= self.home.keys()
+        )
+        if len(self.home_files) != len(self.home_sizes) or not there:
             raise ValueError("the files in the home do not fit together")
         return self
 

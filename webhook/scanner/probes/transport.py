@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import httpcore
 
+from webhook.core.words import cut
 from webhook.scanner.probes.connector import Connector
 
 # What servers' own heads stay under by far: nginx and Envoy take at most 60 KiB of them, Tornado 64 KiB.
@@ -21,6 +22,7 @@ _CHUNK = 8 * 1024  # so that no read brings much more than the head
 # Bytes and seconds. Pages are some kilobytes; one that streams for ever is not waited for.
 BODY_LIMIT = 1024 * 1024
 _BODY_TIME = 0.5
+_SHOWN = 200  # characters of what a library says of it
 
 _FAULTS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError)
 _ORIGIN = httpcore.Origin(scheme=b"http", host=b"notebook", port=8888)
@@ -90,7 +92,8 @@ def _clause(error: Exception) -> str:
         case httpcore.TimeoutException():
             return "it does not answer in time"
         case httpcore.ProtocolError():
-            return f"what it sends is not HTTP: {error}"
+            # h11 quotes the line that it cannot read, which is as long as whoever sends it likes
+            return f"what it sends is not HTTP: {cut(str(error), _SHOWN)}"
         case _:
             return str(error) or "the connection broke"
 

@@ -2,10 +2,12 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from webhook.core.document import Fault
 from webhook.core.reading import Malformed, mapping, text
 from webhook.core.words import cut
 from webhook.scanner.errors import SourceError
@@ -17,6 +19,7 @@ from webhook.stores.problem import printable
 # A Secret holds at most 1 MiB (Kubernetes: validation.go, MaxSecretSize), a third more as base64 in its manifest.
 SIZE_LIMIT = 2 * 1024 * 1024
 _SHOWN = 200  # characters of what is wrong with a file
+_LINE = re.compile(r"line ([0-9]+)")
 
 _Document = Mapping[str, Any]
 _Parse = Callable[[_Document, str], AuthFile]
@@ -126,9 +129,21 @@ def _documents(path: Path) -> list[_Document]:
     found: list[_Document] = []
     for document in parse_documents(data):
         if isinstance(document, Broken):
-            raise SourceError(f"{printable(path)}: {cut(str(document.faults[0]), _SHOWN)}")
+            raise SourceError(f"{printable(path)}: {_fault(document.faults[0])}")
         found.append(document.content)
     return found
+
+
+def _fault(fault: Fault) -> str:
+    """Say what is wrong with a text of secrets, and where, in no word of its own: it may be a password.
+
+    So a fault's path is left out, and what follows its first clause, where tags, aliases and keys are quoted.
+    """
+    what = re.split("[,;:]", fault.problem)[0]
+    what = f"something in it {what}" if fault.path else what
+    line = _LINE.search(fault.problem)
+    at = f" (line {line[1]})" if line and line[0] not in what else ""
+    return cut(f"{what}{at}; mend it there, or log in again", _SHOWN)
 
 
 def _parsed(path: Path, parse: _Parse, document: _Document) -> AuthFile:

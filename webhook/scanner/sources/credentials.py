@@ -17,11 +17,14 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from webhook.core.reading import Malformed, mapping, text
+from webhook.core.reading import Malformed, kind_of, mapping, text
 from webhook.core.reference import DOCKER_HUB, InvalidReference, Reference, canonical_domain
 
 _SCHEME = re.compile(r"https?://")
 _VERSION = re.compile(r"/v[12]/?\Z")
+# What may be shown of a file that holds secrets: keys that look like hosts. In one whose quotes are wrong, a key can be
+# half of the file; and what is base64 has neither dot nor colon.
+_PLAIN_KEY = re.compile(r"(?:https?://)?[\w*?\[\]-]{0,100}[.:][\w.:/*?\[\]-]{0,100}", re.ASCII)
 _HELPER_NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 # What docker login and its helpers call Docker Hub by.
@@ -114,7 +117,7 @@ def parse_config(document: Mapping[str, Any], source: str) -> AuthFile:
         source=source,
         logins=parse_auths(document, source).logins,
         helpers={
-            canonical_host(host): _helper(name, f"credHelpers.{host[:80]}")
+            canonical_host(host): _helper(name, f"credHelpers{_step(host)}")
             for host, name in helpers.items()
         },
         store=_helper(store, "credsStore") if store else None,
@@ -146,7 +149,7 @@ def _logins(entries: Mapping[str, Any], source: str, above: str) -> tuple[Login,
     found = []
     for key in entries:
         try:
-            credentials = _credentials(mapping(entries, key) or {}, source)
+            credentials = _credentials(_entry(entries, key), source)
         except Malformed as error:
             raise (error.under(above) if above else error) from None
         if credentials is not None:
@@ -155,6 +158,18 @@ def _logins(entries: Mapping[str, Any], source: str, above: str) -> tuple[Login,
                 Login(host=canonical_host(host), path=tuple(path), credentials=credentials)
             )
     return tuple(found)
+
+
+def _entry(entries: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    entry = entries[key]
+    if entry is not None and not isinstance(entry, dict):
+        raise Malformed(_step(key).removeprefix("."), f"must be an object, not {kind_of(entry)}")
+    return entry or {}
+
+
+def _step(key: str) -> str:
+    """Give a key as a step of a path."""
+    return f".{key}" if _PLAIN_KEY.fullmatch(key) else "[…]"
 
 
 def _credentials(entry: Mapping[str, Any], source: str) -> Credentials | None:

@@ -91,7 +91,7 @@ def _asked_for(answer: Answer) -> float | None:
         return float(text[:9])
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year, or a zone, of twenty digits
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
