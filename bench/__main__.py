@@ -5,23 +5,32 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bench import loading, machine
+from bench import apiserver
 from bench.child import CouldNotMeasure
-from bench.corpus import write_folder
-from bench.load import generator
+from bench.facts import facts
+from bench.markdown import render_markdown
+from bench.parts import PARTS, Settings, left_out
 from bench.row import Row
-from bench.scanner import scanner_rows, unready
-from bench.server import Bench
 from bench.table import render
 
-_PARTS = ("decision", "loading", "server", "scanner")
+
+def _print_markdown(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        text = render_markdown(json.loads(path.read_bytes()))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise click.BadParameter(f"{path} is no document of a measurement: {error!r}") from error
+    click.echo(text)
+    context.exit()
 
 
 @click.command()
@@ -34,14 +43,33 @@ _PARTS = ("decision", "loading", "server", "scanner")
     help="Where the JSON document goes.",
 )
 @click.option(
+    "--markdown",
+    type=click.Path(dir_okay=False, path_type=Path),
+    is_eager=True,
+    expose_value=False,
+    callback=_print_markdown,
+    help="Measure nothing: print the results in docs/performance.md from such a document.",
+)
+@click.option(
     "--part",
     "parts",
-    type=click.Choice(_PARTS),
+    type=click.Choice(list(PARTS)),
     multiple=True,
     help="Measure only this; may be given again.  [default: all]",
 )
 @click.option(
-    "--scans", type=click.IntRange(100), default=100_000, show_default=True, help="How many scans."
+    "--index",
+    type=click.IntRange(100),
+    default=1_000_000,
+    show_default=True,
+    help="Scans in the largest index that decisions are timed with; a million takes 1.2 GB.",
+)
+@click.option(
+    "--scans",
+    type=click.IntRange(100),
+    default=100_000,
+    show_default=True,
+    help="How many scans are loaded from a folder.",
 )
 @click.option(
     "--seconds", type=click.IntRange(1), default=2, show_default=True, help="Of load in each run."
@@ -53,48 +81,59 @@ _PARTS = ("decision", "loading", "server", "scanner")
     show_default=True,
     help="Of load on each server, and of scans.",
 )
-def main(document: Path, parts: tuple[str, ...], scans: int, seconds: int, rounds: int) -> None:
-    """Measure nbgate, each figure beside a floor of the same run. About six minutes on two processors."""
+@click.option(
+    "--requests",
+    type=click.IntRange(100),
+    default=100_000,
+    show_default=True,
+    help="While a worker's memory is looked at; 1000000 take five minutes more.",
+)
+def main(document: Path, parts: tuple[str, ...], **counts: int) -> int:
+    """Measure nbgate, each figure beside a floor of the same run. About eight minutes on two processors."""
     _prepare(document)
-    chosen = parts or _possible()
+    settings = Settings(**counts)
+    reasons = {} if parts else dict(left_out())
+    chosen = parts or tuple(name for name in PARTS if name not in reasons)
+    known = _tell(chosen, settings, reasons)
     started = time.monotonic()
-    facts = machine.describe() | {"load": generator(), "scans": scans}
-    click.echo("  ".join(f"{name}: {value}" for name, value in facts.items()) + "\n")
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="nbgate-bench-") as folder:
-        for part in chosen:
-            click.echo(f"measuring {part} ...", err=True)
-            rows += _rows(part, Path(folder) / part, scans, seconds, rounds)
-    facts |= {
+    rows, failures = _measured(chosen, settings)
+    known |= {
         "loadAverageAfter": os.getloadavg()[0],
         "seconds": round(time.monotonic() - started, 1),
+        "notMeasured": reasons | failures,
     }
     click.echo(render(rows))
-    _write(document, facts, rows)
+    _write(document, known, rows)
     missed = sum(row.met is False for row in rows)
-    click.echo(f"\n{missed} aims missed; took {facts['seconds']} s; written to {document}")
+    click.echo(f"\n{missed} aims missed; took {known['seconds']} s; written to {document}")
+    return 3 if failures else 0
 
 
-def _possible() -> tuple[str, ...]:
-    """Give the parts that can be measured here, and say what is left out."""
-    reason = unready()
-    if not reason:
-        return _PARTS
-    click.echo(f"leaving out the scanner: {reason}", err=True)
-    return tuple(part for part in _PARTS if part != "scanner")
+def _tell(
+    chosen: tuple[str, ...], settings: Settings, reasons: Mapping[str, str]
+) -> dict[str, Any]:
+    """Say what is measured, on what, and what is not."""
+    kubernetes = apiserver.version() if "apiserver" in chosen else "not measured"
+    known = facts() | {"kubernetes": kubernetes} | asdict(settings)
+    click.echo("  ".join(f"{name}: {value}" for name, value in known.items()) + "\n")
+    for name, reason in reasons.items():
+        click.echo(f"leaving out {name}: {reason}", err=True)
+    return known
 
 
-def _rows(part: str, folder: Path, scans: int, seconds: int, rounds: int) -> Iterator[Row]:
-    match part:
-        case "decision":
-            yield from loading.decision_rows(folder, scans)
-        case "loading":
-            yield from loading.loading_rows(folder, scans)
-        case "scanner":
-            yield from scanner_rows(folder, rounds)
-        case _:
-            held = write_folder(folder / "scans", scans, in_a_file=loading.IN_A_FILE)
-            yield from Bench(folder, held, seconds=seconds, rounds=rounds).rows()
+def _measured(parts: tuple[str, ...], settings: Settings) -> tuple[list[Row], dict[str, str]]:
+    """Measure the parts; what cannot be measured, with its reason, loses nothing of the others."""
+    rows: list[Row] = []
+    failures = {}
+    with tempfile.TemporaryDirectory(prefix="nbgate-bench-") as folder:
+        for part in parts:
+            click.echo(f"measuring {part} ...", err=True)
+            try:
+                rows += list(PARTS[part](Path(folder) / part, settings))
+            except (CouldNotMeasure, OSError) as error:
+                failures[part] = str(error)
+                click.echo(f"{part} could not be measured: {error}", err=True)
+    return rows, failures
 
 
 def _prepare(document: Path) -> None:
@@ -106,10 +145,10 @@ def _prepare(document: Path) -> None:
         raise click.BadParameter(f"{document}: {error.strerror}", param_hint="--json") from error
 
 
-def _write(document: Path, facts: dict[str, Any], rows: list[Row]) -> None:
+def _write(document: Path, known: dict[str, Any], rows: list[Row]) -> None:
     content = {
         "measuredAt": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        **facts,
+        **known,
         "rows": [row.document() for row in rows],
     }
     document.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
@@ -117,7 +156,7 @@ def _write(document: Path, facts: dict[str, Any], rows: list[Row]) -> None:
 
 if __name__ == "__main__":
     try:
-        main(standalone_mode=False)
+        sys.exit(main(standalone_mode=False))
     except (CouldNotMeasure, OSError) as error:
         click.echo(f"bench: {error}", err=True)
         sys.exit(3)

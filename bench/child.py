@@ -1,25 +1,21 @@
 """Child processes: started on one processor, ended by their id."""
 
-import http.client
 import json
 import os
 import socket
-import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.machine import pinned, server_processor
-from bench.memory import most_resident
+from bench.memory import most_resident, resident
 
-_ANSWER_SECONDS = (
-    120.0  # of a server, for its first answer; loading 100,000 scans takes a tenth of it
-)
+_READY_SECONDS = 120.0  # of a server; loading 100,000 scans takes a tenth of it
 _END_SECONDS = 20.0
 
 
@@ -41,7 +37,7 @@ def measure(module: str, *arguments: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A server that has answered: its arbiter's process id, its port, and how many seconds the answer took to come."""
+    """A server that is ready: its arbiter's process id, its port, and how many seconds it took to get ready."""
 
     process: int
     port: int
@@ -49,11 +45,20 @@ class Running:
 
     def processor_seconds(self) -> float:
         """Give the time on a processor that the arbiter and its workers have had."""
-        return sum(seconds for _, seconds in _family(self.process))
+        return processor_seconds(self.process)
 
     def most_resident(self) -> float:
         """Give the MiB that its largest process has had in memory at most."""
         return max(most_resident(number) for number, _ in _family(self.process))
+
+    def resident(self) -> float:
+        """Give the MiB that its largest process has in memory now."""
+        return max(resident(number) for number, _ in _family(self.process))
+
+
+def processor_seconds(process: int) -> float:
+    """Give the time on a processor that a process and its children have had."""
+    return sum(seconds for _, seconds in _family(process))
 
 
 def _family(parent: int) -> Iterator[tuple[int, float]]:
@@ -76,49 +81,38 @@ def free_port() -> int:
 
 @contextmanager
 def server(
-    command: Sequence[str], port: int, review: bytes, log: Path, extra: Mapping[str, str]
+    command: Sequence[str],
+    port: int,
+    is_ready: Callable[[int], bool],
+    log: Path,
+    settings: Mapping[str, str],
+    *,
+    alone: bool,
 ) -> Iterator[Running]:
-    """Run a server until the block ends; the review is what it must answer first. Raises CouldNotMeasure."""
+    """Run a server until the block ends, with these settings in its environment; `is_ready` tells by its port.
+
+    `alone` puts it on the one processor that is kept for what is measured. Raises CouldNotMeasure where it ended, or
+    did not get ready.
+    """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("NBGATE_")}
     started = time.perf_counter()
-    with log.open("wb") as output, pinned(server_processor()):
+    with log.open("wb") as output, pinned(server_processor()) if alone else nullcontext():
         process = subprocess.Popen(
-            command, env={**environment, **extra}, stdout=output, stderr=output
+            command, env={**environment, **settings}, stdout=output, stderr=output
         )
     try:
-        _await_answer(process, port, review, log)
+        _await(process, lambda: is_ready(port), log)
         yield Running(process=process.pid, port=port, seconds=time.perf_counter() - started)
     finally:
         _end(process)
 
 
-def _await_answer(process: subprocess.Popen[bytes], port: int, review: bytes, log: Path) -> None:
-    deadline = time.monotonic() + _ANSWER_SECONDS
-    while not _answers(port, review):
+def _await(process: subprocess.Popen[bytes], is_ready: Callable[[], bool], log: Path) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while not is_ready():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise CouldNotMeasure(f"a server does not answer: {log.read_text()[-2000:]}")
+            raise CouldNotMeasure(f"a server does not get ready: {log.read_text()[-2000:]}")
         time.sleep(0.005)
-
-
-def _answers(port: int, review: bytes) -> bool:
-    """Ask once, over a connection of its own; what is measured here is speed, so the certificate is not checked."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
-    try:
-        connection.request("POST", "/validate", review, {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != 200:
-            return False
-        if not json.loads(body)["response"]["allowed"]:
-            raise CouldNotMeasure(f"the review is denied: {body.decode()[:500]}")
-    except OSError:
-        return False
-    else:
-        return True
-    finally:
-        connection.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

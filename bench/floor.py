@@ -1,9 +1,11 @@
-"""Run as `python -m bench.floor WORKER HOST:PORT DIRECTORY THREADS`: the least that a webhook under gunicorn can do.
+"""Run as `python -m bench.floor WORKER HOST:PORT DIRECTORY THREADS [PATCH]`: the least of a webhook under gunicorn.
 
-A bare WSGI function decodes the review and answers a constant, over TLS with the certificate in the directory.
-`worker` serves it by nbgate's own worker class, `gthread` by gunicorn's stock one; the settings are nbgate's else.
+A bare WSGI function decodes the review and answers a constant, over TLS with the certificate in the directory; to
+/mutate with a JSON Patch, where a file with one is given. `worker` serves it by nbgate's own worker class, `gthread` by
+gunicorn's stock one; the settings are nbgate's else.
 """
 
+import base64
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -17,24 +19,26 @@ from certs.directory import load
 from webhook.server.serving import Edge, Listening, Server
 from webhook.server.tls import ServerTLS
 
-_ANSWER = orjson.dumps(
-    {
-        "apiVersion": "admission.k8s.io/v1",
-        "kind": "AdmissionReview",
-        "response": {"uid": "8adbba00-55da-4fb5-8494-14cec71aa613", "allowed": True},
-    }
+# Constant but for the UID, which the API server looks for in the answer.
+_ANSWER = (
+    b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview",'
+    b'"response":{"uid":"%s","allowed":true%s}}'
 )
-_HEADERS = [("Content-Type", "application/json"), ("Content-Length", str(len(_ANSWER)))]
 
 
 class _Bare(Flask):
     """Flask in name only: what gunicorn calls is the bare function."""
 
+    patched = b""
+
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Decode the review, answer the constant."""
-        orjson.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
-        start_response("200 OK", _HEADERS)
-        return [_ANSWER]
+        review = orjson.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        patch = self.patched if environ["PATH_INFO"] == "/mutate" else b""
+        answer = _ANSWER % (review["request"]["uid"].encode(), patch)
+        length = str(len(answer))
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", length)])
+        return [answer]
 
 
 class _Stock(Server):
@@ -50,7 +54,9 @@ class _Stock(Server):
         self.cfg.set("keyfile", str(self.directory / "tls.key"))
 
 
-def _serve(worker: str, address: str, directory: Path, threads: int) -> None:
+def _serve(worker: str, address: str, directory: Path, threads: int, patch: bytes) -> None:
+    if patch:
+        _Bare.patched = b',"patchType":"JSONPatch","patch":"%s"' % base64.b64encode(patch)
     pair = load(directory, now=datetime.now(UTC))
 
     def build() -> Edge:
@@ -65,4 +71,6 @@ def _serve(worker: str, address: str, directory: Path, threads: int) -> None:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))
+    _, *words = sys.argv
+    constant = Path(words[4]).read_bytes() if len(words) > 4 else b""
+    _serve(words[0], words[1], Path(words[2]), int(words[3]), constant)

@@ -1,10 +1,14 @@
--- For wrk: posts the file that is named after --, and prints one JSON object of what came of it.
+-- For wrk: posts the file that is named after --, with the headers that come next as pairs of name and value, and
+-- prints one JSON object of what came of it.
 function init(arguments)
    local file = assert(io.open(arguments[1], "rb"))
    wrk.method = "POST"
    wrk.headers["Content-Type"] = "application/json"
    wrk.body = file:read("*a")
    file:close()
+   for i = 2, #arguments, 2 do
+      wrk.headers[arguments[i]] = arguments[i + 1]
+   end
 end
 
 function done(summary, latency)

@@ -6,15 +6,27 @@ wrk makes it where there is one; else `ownload.py`. Both keep their connections,
 import json
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bench import ownload
 from bench.child import CouldNotMeasure
 from bench.machine import load_processor, pinned
 
 _SCRIPT = Path(__file__).with_name("load.lua")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """What is posted again and again: a file's content, as JSON."""
+
+    url: str
+    body: Path
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +55,8 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "bench/ownload.py"
 
 
-def put(url: str, body: Path, *, connections: int, seconds: int) -> Load:
-    """Post the file's content again and again.
+def put(post: Post, *, connections: int, seconds: int) -> Load:
+    """Post for some seconds.
 
     Raises:
         CouldNotMeasure: a request failed, or none was answered, twice over: the machine is too busy.
@@ -52,27 +64,32 @@ def put(url: str, body: Path, *, connections: int, seconds: int) -> Load:
     """
     for _ in range(2):
         with pinned(load_processor()):
-            found = _run(url, body, connections, seconds)
+            found = _run(post, connections, seconds)
         if found["failed"]:
-            raise CouldNotMeasure(f"{found['failed']} requests to {url} failed")
+            raise CouldNotMeasure(f"{found['failed']} requests to {post.url} failed")
         if found["requests"]:
             del found["failed"]
             return Load(**found)
     raise CouldNotMeasure(
-        f"{url} answered nothing within {seconds} s; measure while less else runs"
+        f"{post.url} answered nothing within {seconds} s; measure while less else runs"
     )
 
 
-def _run(url: str, body: Path, connections: int, seconds: int) -> dict[str, Any]:
+def _run(post: Post, connections: int, seconds: int) -> dict[str, Any]:
     if shutil.which("wrk"):
-        return _wrk(url, body, connections, seconds)
-    return ownload.run(url, body.read_bytes(), connections, seconds)
+        return _wrk(post, connections, seconds)
+    parts = urlsplit(post.url)
+    request = ownload.request(parts.netloc, parts.path, post.body.read_bytes(), post.headers)
+    address = (parts.hostname or "", parts.port or 443)
+    return ownload.run(address, repeat(request), connections, seconds)
 
 
-def _wrk(url: str, body: Path, connections: int, seconds: int) -> dict[str, Any]:
+def _wrk(post: Post, connections: int, seconds: int) -> dict[str, Any]:
     # wrk counts an answer that takes longer than its timeout, else 2 s, as an error
     limits = [f"-d{seconds}s", "--timeout", "30s"]
-    command = ["wrk", "-t1", f"-c{connections}", *limits, "-s", str(_SCRIPT), url, "--", str(body)]
+    headers = chain.from_iterable(post.headers.items())
+    script = ["-s", str(_SCRIPT), post.url, "--", str(post.body), *headers]
+    command = ["wrk", "-t1", f"-c{connections}", *limits, *script]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     last = done.stdout.strip().rpartition("\n")[2]
     if done.returncode or not last.startswith("{"):

@@ -1,14 +1,8 @@
-"""The machine: which processor serves and which one asks, and what else there is to know of it."""
+"""The machine's processors: which one serves, and which one asks."""
 
 import os
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
-
-import webhook
 
 
 def _processors() -> list[int]:
@@ -34,23 +28,3 @@ def pinned(processor: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def describe() -> dict[str, Any]:
-    """Give what the figures depend on. The load average tells whether the machine had other work."""
-    return {
-        "nbgate": webhook.__version__,
-        "python": platform.python_version(),
-        "gunicorn": version("gunicorn"),
-        "processor": _model(),
-        "processors": len(_processors()),
-        "kernel": platform.release(),
-        "loadAverage": os.getloadavg()[0],
-    }
-
-
-def _model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()

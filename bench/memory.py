@@ -7,9 +7,9 @@ from pathlib import Path
 _MIB = 1024
 
 
-def resident() -> float:
-    """MiB that this process has in memory now."""
-    return _status("VmRSS", "self")
+def resident(process: int | str = "self") -> float:
+    """MiB that a process, by its id, has in memory now."""
+    return _status("VmRSS", process)
 
 
 def most_resident(process: int | str = "self") -> float:

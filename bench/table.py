@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from math import floor, log10
 
-from bench.row import Aim, Row
+from bench.row import Row
 
 _TITLES = ("", "value", "low..high", "floor", "ratio", "aim", "met")
 Cells = tuple[str, ...]
@@ -15,32 +16,43 @@ def render(rows: Sequence[Row]) -> str:
     widths = [max(len(line[i]) for line in (_TITLES, *cells)) for i in range(len(_TITLES))]
     by_row = dict(zip(map(id, rows), cells, strict=True))
     lines = [_line(_TITLES, widths)]
-    for (group, floor), members in groupby(rows, key=lambda row: (row.group, row.floor)):
-        lines += ["", f"{group}; floor: {floor}" if floor else group]
+    for (group, beside), members in groupby(rows, key=lambda row: (row.group, row.floor)):
+        lines += ["", f"{group}; floor: {beside}" if beside else group]
         lines += [_line(by_row[id(row)], widths) for row in members]
     return "\n".join(lines)
 
 
 def _cells(row: Row) -> Cells:
-    floor = row.floor_value
+    beside = row.floor_value
     low, high = min(row.samples), max(row.samples)
     return (
         f"  {row.figure}",
-        f"{_number(row.value)} {row.unit}",
-        f"{_number(low)}..{_number(high)}" if len(row.samples) > 1 else "",
-        "" if floor is None else _number(floor),
-        "" if row.ratio is None else f"{row.ratio:.2f}",
-        "" if row.aim is None else _aim(row.aim, row.unit),
+        f"{number(row.value)} {row.unit}",
+        f"{number(low)}..{number(high)}" if len(row.samples) > 1 else "",
+        "" if beside is None else number(beside),
+        "" if row.ratio is None else ratio(row.ratio),
+        _aim(row),
         {None: "", True: "yes", False: "NO"}[row.met],
     )
 
 
-def _aim(aim: Aim, unit: str) -> str:
-    sign = "<" if aim.side == "under" else ">="
-    return f"{sign} {_number(aim.limit)} {'x floor' if aim.of == 'ratio' else unit}"
+def _aim(row: Row) -> str:
+    aim = row.aim
+    return "" if aim is None else written_aim(aim.of, aim.side, aim.limit, row.unit)
 
 
-def _number(value: float) -> str:
+def written_aim(of: str, side: str, limit: float, unit: str) -> str:
+    """Write an aim: < 200 µs."""
+    sign = "<" if side == "under" else ">="
+    return f"{sign} {number(limit)} {'x floor' if of == 'ratio' else unit}"
+
+
+def ratio(value: float) -> str:
+    """Write two places, or the first digit that is not 0."""
+    return f"{value:.2f}" if value >= 0.01 or not value else f"{value:.{-floor(log10(value))}f}"
+
+
+def number(value: float) -> str:
     """Write three digits, or the whole number where it has more."""
     if value >= 100 or value == int(value):
         return f"{value:,.0f}"

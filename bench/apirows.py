@@ -1,0 +1,39 @@
+"""What pods created through the API server say, as rows."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+from bench.apiserver import CLIENTS, CONSTANT, GATE, NONE, PATCH, Runs, create_pods
+from bench.measure import cost, counted, p50, p99, rate
+from bench.row import Aim, Row
+
+_NAMES = {
+    NONE: "no webhook",
+    CONSTANT: "a constant webhook",
+    PATCH: "a constant webhook with the same patch",
+    GATE: "nbgate",
+}
+# What is put beside what.
+_PAIRS = ((GATE, CONSTANT), (GATE, PATCH), (CONSTANT, NONE))
+_RATE = rate("Pods created a second, through a real API server")
+_MEASURES = (
+    _RATE,
+    p50("Until a pod is created, p50"),
+    p99("Until a pod is created, p99"),
+    cost("Processor time for a pod, of API server, etcd and webhook"),
+)
+_AIM = Aim(of="ratio", side="at least", limit=0.9)
+
+
+def pod_rows(folder: Path, seconds: int, rounds: int) -> Iterator[Row]:
+    """Create pods, and give the rows."""
+    yield from rows(create_pods(folder, seconds, rounds))
+
+
+def rows(runs: Runs) -> Iterator[Row]:
+    """Give the rows of pods a second, of how long each took, and of what it cost."""
+    for measure, (name, floor), clients in product(_MEASURES, _PAIRS, CLIENTS):
+        figure = f"{_NAMES[name]}, {counted(clients, 'client')}"
+        aim = _AIM if measure is _RATE and name == GATE else None
+        yield measure.row(figure, runs[name, clients], _NAMES[floor], runs[floor, clients], aim)
