@@ -24,6 +24,8 @@ from webhook.scanner.errors import Unreachable
 SILENT = fault_of(Unreachable("no answer"))
 NAMES = st.sampled_from([f"scan-{number}" for number in range(3)])
 HOSTS = ("one.example.com", "two.example.com")
+ASKERS = st.sampled_from(["", "team-a", "team-b"])
+SHARE = 1
 STATUSES = st.sampled_from(
     [
         None,
@@ -44,15 +46,19 @@ class AgainstAModel(RuleBasedStateMachine):
         super().__init__()
         self.now = NOW
         self.terms = Terms()
-        self.backlog = Backlog(self.terms, now=lambda: self.now)
+        self.backlog = Backlog(self.terms, now=lambda: self.now, share=SHARE)
         self.registries = Registries()
         self.records = dict(self.backlog._records)
-        self.working: set[str] = set()
+        self.working: dict[str, str] = {}
         self.delays: dict[str, float] = {}
 
-    @rule(name=NAMES, host=st.sampled_from(HOSTS), status=STATUSES)
-    def changed(self, name: str, host: str, status: Json | None) -> None:
-        scan = document(f"{host}/team/{name}:v1", status, name=name)
+    @rule(name=NAMES, host=st.sampled_from(HOSTS), status=STATUSES, asker=ASKERS)
+    def changed(self, name: str, host: str, status: Json | None, asker: str) -> None:
+        annotations = {"nbgate.dev/requested-for": asker} if asker else {}
+        scan = document(f"{host}/team/{name}:v1", status, name=name, annotations=annotations)
+        # Who asked for an image stays; what is given out goes by who had asked when it became due.
+        if name in self.records and self.records[name].asker != asker:
+            return
         self.backlog.changed(Event("MODIFIED", scan))
         self.records[name] = self.backlog._records[name]
 
@@ -91,19 +97,19 @@ class AgainstAModel(RuleBasedStateMachine):
 
     @rule()
     def take(self) -> None:
-        expected = self.due_now(paused=False)
+        expected = {name for name in self.due_now(paused=False) if self.may(name)}
         record = self.backlog.take(0)
         if record is None:
             assert not expected
         else:
             assert record.name in expected
-            self.working.add(record.name)
+            self.working[record.name] = record.asker
 
     @precondition(lambda self: self.working)
     @rule(data=st.data(), delay=st.sampled_from([0.0, 5.0]))
     def done(self, data: st.DataObject, delay: float) -> None:
         name = data.draw(st.sampled_from(sorted(self.working)))
-        self.working.discard(name)
+        del self.working[name]
         self.delays.pop(name, None)
         if delay and name in self.records:
             self.delays[name] = self.now + delay
@@ -114,6 +120,11 @@ class AgainstAModel(RuleBasedStateMachine):
         assert self.backlog.pending == len(self.due_now(paused=True))
         assert self.backlog.known == len(self.records)
         assert self.backlog.paused == self.registries.paused(self.now)
+
+    def may(self, name: str) -> bool:
+        """Tell whether the workers may have another image of who asked for this one."""
+        asker = self.records[name].asker
+        return not asker or list(self.working.values()).count(asker) < SHARE
 
     def due_now(self, *, paused: bool) -> set[str]:
         return {
@@ -128,6 +139,30 @@ class AgainstAModel(RuleBasedStateMachine):
 
 AgainstAModel.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestBacklog = AgainstAModel.TestCase
+
+
+def test_a_namespace_with_slow_images_leaves_workers_to_others() -> None:
+    backlog = Backlog(Terms(), now=lambda: NOW, share=2)
+
+    def ask(asker: str, number: int) -> None:
+        annotations = {"nbgate.dev/requested-for": asker} if asker else {}
+        name = f"{asker}-{number}"
+        backlog.update(document(f"slow.example.com/{name}:v1", name=name, annotations=annotations))
+
+    for number in range(50):
+        ask("slow", number)
+    taken = [backlog.take(0) for _ in range(4)]
+    assert [one is not None for one in taken] == [True, True, False, False]
+    ask("other", 0)
+    ask("", 0)
+    others = {one.name for one in (backlog.take(0), backlog.take(0)) if one}
+    assert others == {"other-0", "-0"}
+    assert backlog.take(0) is None
+    assert taken[0]
+    backlog.done(taken[0].name, delay=60)
+    again = backlog.take(0)
+    assert again
+    assert again.asker == "slow"
 
 
 def test_a_list_that_breaks_off_leaves_what_was_held() -> None:

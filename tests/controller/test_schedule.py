@@ -64,6 +64,12 @@ def test_what_has_no_result_and_was_not_tried_is_due_at_once(scan: Json) -> None
         assert due(record, TERMS).reason is Reason.NEW
 
 
+@given(KNOWN, st.floats(0, 66))
+def test_no_tag_is_resolved_more_than_once_a_minute(record: Record, interval: float) -> None:
+    hurried = replace(record, moves=True, interval=interval, scanned_at=NOW, resolved_at=NOW)
+    assert due(hurried, TERMS).at >= NOW + 60
+
+
 def test_that_a_person_waits_is_a_reason_of_its_own() -> None:
     asked = {"nbgate.dev/requested-by": "admission"}
     assert of(labels=asked).reason is Reason.REQUESTED

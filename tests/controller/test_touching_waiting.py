@@ -16,6 +16,7 @@ from tests.cluster.manifests import Document, stateful_set
 from tests.core.builders import DIGEST, scan, scan_document
 from webhook.controller.waiting import (
     FRESH,
+    HEARD,
     PAUSES,
     Touched,
     Waiting,
@@ -140,7 +141,7 @@ def test_nothing_that_stands_there_is_an_error(path: tuple[Any, ...], value: obj
 
 
 def result(**changes: Any) -> Scan:
-    return replace(scan(scan_document()), scanned_at=NOW - 1, **changes)
+    return replace(scan(scan_document()), **{"scanned_at": NOW - 1, **changes})
 
 
 def test_what_works_is_touched_at_once() -> None:
@@ -186,6 +187,20 @@ def test_what_violates_is_touched_once_while_that_is_news() -> None:
     assert due(bad, None, NOW) <= NOW
     assert due(bad, touched_again(bad, None, NOW), NOW + 10_000) == inf
     assert due(bad, None, NOW + FRESH) == inf
+
+
+def test_what_violates_is_touched_once_more_when_the_policy_has_become_another() -> None:
+    bad, changed = result(verdict="Violates", scanned_at=NOW - 10_000), NOW
+    heard = changed + HEARD
+    touched_before = touched_again(bad, None, NOW - 9_000)
+
+    assert due(bad, None, NOW) == inf
+    for before in (None, touched_before):
+        assert due(bad, before, NOW, changed) == heard
+        assert due(bad, before, heard + FRESH, changed) == inf
+    assert due(bad, touched_again(bad, touched_before, heard), heard + 1, changed) == inf
+    # Touched when not every replica had heard of the policy.
+    assert due(bad, touched_again(bad, None, heard - 1), heard, changed) == heard
 
 
 def test_what_serves_at_the_root_may_be_accepted_and_is_touched_again() -> None:

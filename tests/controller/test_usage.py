@@ -144,21 +144,62 @@ def test_what_a_person_created_is_never_deleted(last: float | None, age: float, 
     assert fate(scanned(by=by, **used), NOW - age, Images(), NOW, 1.0) == "keep"
 
 
-@given(st.one_of(st.none(), AGES), AGES, AGES)
-def test_what_nobody_uses_goes_when_both_its_last_use_and_its_creation_are_long_ago(
-    last: float | None, age: float, prune_after: float
+@given(AGES, AGES, AGES)
+def test_what_was_in_use_for_more_than_a_day_goes_when_its_last_use_is_long_ago(
+    idle: float, service: float, prune_after: float
 ) -> None:
-    used = {} if last is None else {"lastUsedAt": format_time(NOW - last)}
-    idle = age if last is None else min(age, last)
-
-    found = fate(scanned(**used), NOW - age, Images(), NOW, prune_after)
+    created = NOW - idle - DAY - 1 - service
+    scan = scanned(lastUsedAt=format_time(NOW - idle))
 
     if abs(idle - prune_after) > 1:
-        assert (found == "delete") == (idle > prune_after)
+        gone = fate(scan, created, Images(), NOW, prune_after) == "delete"
+        assert gone == (idle > prune_after)
 
 
-def test_nothing_with_a_result_is_deleted_where_that_is_not_wanted() -> None:
-    assert fate(scanned(), 0, Images(), NOW, inf) == "keep"
+@given(AGES, st.floats(0, DAY - 2), AGES)
+def test_what_was_in_use_for_less_than_a_day_goes_after_two(
+    idle: float, service: float, prune_after: float
+) -> None:
+    scan, patience = scanned(lastUsedAt=format_time(NOW - idle)), min(2 * DAY, prune_after)
+
+    if abs(idle - patience) > 1:
+        gone = fate(scan, NOW - idle - service, Images(), NOW, prune_after) == "delete"
+        assert gone == (idle > patience)
+
+
+@given(AGES, AGES)
+def test_what_nobody_ever_used_goes_a_day_after_its_creation(
+    age: float, prune_after: float
+) -> None:
+    patience = min(DAY, prune_after)
+
+    if abs(age - patience) > 1:
+        for scan in (scanned(), failed(), failed(phase="Pending", attempts=0)):
+            gone = fate(scan, NOW - age, Images(), NOW, prune_after) == "delete"
+            assert gone == (age > patience)
+
+
+def test_a_day_of_use_is_seen_as_one_and_two_days_as_two() -> None:
+    """As a leader sees it that looks every ten minutes: marks come a day apart."""
+    for days, expected in [(0.9, 2 * DAY), (1.5, MONTH)]:
+        created, at, scan = NOW, NOW, scanned()
+        while at < NOW + days * DAY:
+            at += 600
+            if fate(scan, created, USED, at, MONTH) == "mark":
+                scan = scanned(lastUsedAt=format_time(at))
+        last = at
+        while fate(scan, created, Images(), at, MONTH) == "keep":
+            at += 600
+        assert expected - DAY <= at - last <= expected
+
+
+@given(st.one_of(st.none(), AGES), AGES)
+def test_nothing_with_a_result_is_deleted_where_that_is_not_wanted(
+    last: float | None, age: float
+) -> None:
+    used = {} if last is None else {"lastUsedAt": format_time(NOW - last)}
+
+    assert fate(scanned(**used), NOW - age, Images(), NOW, inf) == "keep"
 
 
 @pytest.mark.parametrize("prune_after", [MONTH, inf])
@@ -168,7 +209,8 @@ def test_what_could_not_be_scanned_for_a_day_goes(prune_after: float) -> None:
 
 
 def test_what_failed_lately_and_has_an_older_result_does_not() -> None:
-    assert fate(scanned(phase="Failed"), NOW - 2 * DAY, Images(), NOW, MONTH) == "keep"
+    scan = scanned(phase="Failed", lastUsedAt=format_time(NOW - 2 * DAY))
+    assert fate(scan, NOW - 5 * DAY, Images(), NOW, MONTH) == "keep"
 
 
 @pytest.mark.parametrize(("over", "found"), [(-1, "keep"), (1, "delete")])

@@ -8,11 +8,19 @@ from contextlib import contextmanager
 
 import pytest
 
+from webhook.core.document import ObjectMeta
 from webhook.core.scan import read_scan_document, scan_name
 from webhook.kube import IMAGE_SCANS, Document
 from webhook.kubeerrors import Conflict, Forbidden, KubeError, Refused, Resource, Unreachable
-from webhook.stores.allowance import Allowance
-from webhook.stores.scanrequests import AGAIN_SECONDS, QUEUE, SHARE, WAITING, ScanRequests
+from webhook.stores.allowance import CROWDED_SECONDS, Allowance
+from webhook.stores.scanrequests import (
+    AGAIN_SECONDS,
+    OWN_WAITING,
+    QUEUE,
+    SHARE,
+    WAITING,
+    ScanRequests,
+)
 
 IMAGE = "registry.example.com/team/nb:1"
 
@@ -49,15 +57,32 @@ class Clock:
         return self.now
 
 
+class Watched:
+    """What a watch has told of the ImageScans that there are."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.asked: Counter[str] = Counter()
+        self.images: dict[str, str] = {}
+
+    def asked_for(self, namespace: str) -> int:
+        return self.asked[namespace]
+
+    def image_of(self, name: str) -> str | None:
+        return self.images.get(name)
+
+
 class Asked:
     """Requests on a cluster, with what became of them."""
 
     def __init__(self) -> None:
         self.cluster, self.clock, self.results = Cluster(), Clock(), Counter[str]()
-        self.waiting = 0
+        self.known = Watched()
+        self.said: list[str] = []
         self.requests = ScanRequests(
             self.cluster,
-            waiting=lambda: self.waiting,
+            self.known,
+            report=self.said.append,
             count=lambda result: self.results.update([result]),
             clock=self.clock,
             pause=0.0002,
@@ -98,6 +123,7 @@ def test_what_is_made_is_an_image_scan_that_the_controller_can_read(asked: Asked
     assert made["metadata"] == {
         "name": scan_name(IMAGE),
         "labels": {"nbgate.dev/requested-by": "admission"},
+        "annotations": {"nbgate.dev/requested-for": "team-a"},
     }
     document = read_scan_document(made)
     assert (document.spec.image, document.status.phase) == (IMAGE, "Pending")
@@ -182,15 +208,88 @@ def test_a_namespace_gets_its_share_and_leaves_the_others_theirs(asked: Asked) -
 
 
 def test_past_so_many_without_a_result_none_is_made_and_it_says_why(asked: Asked) -> None:
-    asked.waiting = WAITING
+    asked.known.waiting = WAITING
     asked.ask(IMAGE)
     asked.eventually(dropped=1)
     assert asked.cluster.made == {}
     assert f"{WAITING} ImageScans have no result" in asked.requests.problem
-    asked.waiting = WAITING - 1
+    asked.known.waiting = WAITING - 1
     asked.ask(IMAGE)
     asked.eventually(dropped=1, asked=1)
     assert asked.requests.problem == ""
+
+
+def test_a_namespace_with_its_share_of_those_without_a_result_gets_no_more_and_it_is_told_once(
+    asked: Asked,
+) -> None:
+    asked.known.asked["noisy"] = OWN_WAITING
+    asked.ask(IMAGE, namespace="noisy")
+    asked.eventually(dropped=1)
+    assert "not asked for in noisy: 200 images" in (told := asked.requests.problem)
+    asked.ask(IMAGE, namespace="quiet")
+    asked.known.asked["noisy"] -= 1
+    asked.ask(f"{IMAGE}2", namespace="noisy")
+    asked.eventually(dropped=1, asked=2)
+    assert asked.requests.problem == told
+    asked.clock.now += CROWDED_SECONDS
+    assert asked.requests.problem == ""
+
+
+def test_of_many_crowded_namespaces_a_few_are_named(asked: Asked) -> None:
+    for namespace in "dbeca":
+        asked.known.asked[namespace] = OWN_WAITING
+        asked.ask(IMAGE, namespace=namespace)
+    asked.eventually(dropped=5)
+    assert "in a, b, c and others:" in asked.requests.problem
+
+
+@pytest.mark.parametrize("namespace", ["", "Team", "a" * 64, "a" * (7 << 20), "a\n", "-a", "ä"])
+def test_what_is_no_namespace_asks_for_nothing(asked: Asked, namespace: str) -> None:
+    asked.ask(IMAGE, namespace=namespace)
+    asked.ask(IMAGE)
+    asked.eventually(dropped=1, asked=1)
+
+
+# -- names that two images come to ------------------------------------------------------------------
+
+OTHER = "registry.example.com/other/nb:1"
+
+
+def test_an_image_whose_name_another_has_is_asked_for_under_a_longer_one(asked: Asked) -> None:
+    usual, longer = scan_name(IMAGE), scan_name(IMAGE, digits=20)
+    assert longer.startswith(usual)
+    asked.known.images[usual] = OTHER
+    asked.cluster.made[usual] = {}
+    asked.ask(IMAGE)
+    asked.eventually(asked=1)
+    assert asked.cluster.made[longer]["spec"] == {"image": IMAGE}
+    assert asked.said == [
+        f"imagescans {usual} is about another image: {IMAGE} is scanned as {longer}"
+    ]
+    ObjectMeta(name=longer)
+
+
+def test_one_that_another_image_was_quicker_to_take_is_asked_for_as_soon_as_that_is_seen(
+    asked: Asked,
+) -> None:
+    usual = scan_name(IMAGE)
+    asked.cluster.made[usual] = {}
+    asked.ask(IMAGE)
+    asked.eventually(known=1)
+    asked.known.images[usual] = OTHER
+    asked.ask(IMAGE)
+    asked.eventually(known=1, asked=1)
+    assert scan_name(IMAGE, digits=20) in asked.cluster.made
+
+
+@pytest.mark.parametrize("digits", [10, 20])
+def test_one_that_has_an_image_scan_by_whatever_name_gets_no_other(
+    asked: Asked, digits: int
+) -> None:
+    asked.known.images = {scan_name(IMAGE): OTHER, scan_name(IMAGE, digits=digits): IMAGE}
+    asked.ask(IMAGE)
+    asked.eventually(known=1)
+    assert not asked.cluster.tries
 
 
 def test_what_waits_is_bounded(asked: Asked) -> None:

@@ -27,6 +27,9 @@ _OUTSIDE = "nbgate-system"  # the namespace where this is no pod
 # A registry that asks for patience is left alone by all workers, so none of them waits for it.
 _RETRIES = Retries(longest=2.0)
 _HOUR = timedelta(hours=1)
+_SHORTEST_SCAN = (
+    60  # seconds: a usual image takes as many, and one that is never scanned never starts
+)
 _SHORTEST_CLAIM = 3  # seconds: renewed every second, and a claim is written in whole seconds
 
 
@@ -130,11 +133,20 @@ _SHORTEST_CLAIM = 3  # seconds: renewed every second, and a claim is written in 
     help="How long an image stays a replica's that has died in the middle of its scan. The same for all replicas.",
 )
 @click.option(
+    "--scan-timeout",
+    type=Wait(),
+    default="30m",
+    show_default=True,
+    help="How long one image may take in all. What one namespace asked for has at most half of the scans at a time, so "
+    "others wait for it only where that is one.",
+)
+@click.option(
     "--prune-after",
     type=Idleness(),
     default="720h",
     show_default=True,
-    help="Remove results that admission asked for and no notebook has used for so long; none: never.",
+    help="Remove results that admission asked for and no notebook has used for so long, and after a day or two those "
+    "that were used for less than a day; none: never.",
 )
 @click.option(
     "--certificates",
@@ -179,6 +191,7 @@ def command(
     auth_files: tuple[Path, ...],
     token_realms: tuple[str, ...],
     claim: int,
+    scan_timeout: int,
     prune_after: float,
     certificates: Literal["self", "none"],
     leaf_lifetime: timedelta,
@@ -195,6 +208,8 @@ def command(
     configure(log_level)
     if claim < _SHORTEST_CLAIM:
         raise BadInput(f"--claim: {claim}s is too short: at least {_SHORTEST_CLAIM}s")
+    if scan_timeout < _SHORTEST_SCAN:
+        raise BadInput(f"--scan-timeout: {scan_timeout}s is too short: at least {_SHORTEST_SCAN}s")
     _check_logins(auth_files)
     host, port = listen
     check_free(host, port)
@@ -208,6 +223,7 @@ def command(
         namespace=namespace or own_namespace() or _OUTSIDE,
         at_once=at_once,
         claim=claim,
+        longest=scan_timeout,
         platforms=platforms,
         registry=RegistryOptions(
             auth_files=auth_files,

@@ -1,6 +1,6 @@
 """What the leader among the controllers does besides scanning: the duties, put together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from webhook.cli.controllersettings import ControllerSettings
 from webhook.controller.certificates import CertificateUpkeep
@@ -27,11 +27,15 @@ def upkeep(settings: ControllerSettings, kube: Kube) -> CertificateUpkeep | None
 
 
 def duties(
-    settings: ControllerSettings, kube: Kube, verdicts: Verdicts, mandate: Mandate
+    settings: ControllerSettings,
+    kube: Kube,
+    verdicts: Verdicts,
+    mandate: Mandate,
+    policy_changed_at: Callable[[], float],
 ) -> Sequence[Duty]:
     """Make the others; each asks the mandate before it writes."""
     return (
-        Touching(kube, verdicts, mandate=mandate),
+        Touching(kube, verdicts, mandate=mandate, policy_changed_at=policy_changed_at),
         Refusals(kube, mandate=mandate),
         Usage(kube, prune_after=settings.prune_after, mandate=mandate),
         PolicyStatusUpkeep(kube, mandate=mandate),

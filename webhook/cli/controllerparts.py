@@ -15,6 +15,7 @@ from webhook.controller.endpoints import Endpoints
 from webhook.controller.fan import Fan
 from webhook.controller.job import Job
 from webhook.controller.keeper import Keeper
+from webhook.controller.lastchange import LastChange
 from webhook.controller.layermemory import LayerMemory
 from webhook.controller.leading import Leader
 from webhook.controller.mandate import Mandate
@@ -23,6 +24,7 @@ from webhook.controller.schedule import Terms
 from webhook.controller.turn import Work
 from webhook.controller.verdicts import Results
 from webhook.controller.workers import Workers
+from webhook.core.policy import PolicySpec
 from webhook.kube import IMAGE_SCANS, Kube
 from webhook.scanner.probes.cluster import ClusterProbe
 from webhook.scanner.scanning import ScanSettings
@@ -32,9 +34,6 @@ from webhook.stores.listwatch import ListWatch
 
 _log = structlog.get_logger("nbgate.controller")
 
-# Seconds for one image. Whoever starts a notebook chooses which, and from which registry: a slow one must not keep the
-# workers for hours. 20 GB in that time are 11 MB/s.
-_LONGEST_SCAN = 1800.0
 # Seconds for each of two things: that the API server takes claims back, and that scans unwind. They do at their next
 # word, and then their pods are deleted; only who waits for a silent registry says none, and leaves nothing behind.
 _GRACE = 5.0
@@ -48,7 +47,9 @@ class Replica:
         complain = Complaints(_log.warning)
         self._metrics = Metrics()
         self._policy = ClusterPolicy(kube, report=complain)
-        self._backlog = Backlog(Terms(claim=settings.claim))
+        self._policy_change: LastChange[PolicySpec] = LastChange()
+        # Whoever starts a notebook chooses the image, and its registry: half of the workers are for all others.
+        self._backlog = Backlog(Terms(claim=settings.claim), share=max(1, settings.at_once // 2))
         results = Results()
         self._watch = ListWatch(kube, IMAGE_SCANS, Fan(self._backlog, results), report=complain)
         self._keeper = Keeper(settings.claim, complain)
@@ -77,7 +78,7 @@ class Replica:
 
     def _candidate(self, settings: ControllerSettings, kube: Kube, results: Results) -> Leader:
         mandate = Mandate()
-        others = duties(settings, kube, results, mandate)
+        others = duties(settings, kube, results, mandate, lambda: self._policy_change.at)
         return Leader(
             kube,
             LEASE,
@@ -104,8 +105,11 @@ class Replica:
 
     def look(self) -> None:
         """Take what has changed besides the scans; to be called every second or so."""
-        if self._policy.refresh():
-            stale_after = float(self._policy.current.spec.stale.seconds)
+        refreshed, spec = self._policy.refresh(), self._policy.current.spec
+        if self._policy.heard_at is not None:
+            self._policy_change.note(spec, time.time())
+        if refreshed:
+            stale_after = float(spec.stale.seconds)
             self._backlog.settle(replace(self._backlog.terms, stale_after=stale_after))
 
     def stop(self) -> None:
@@ -169,7 +173,7 @@ def _scan_settings(settings: ControllerSettings, kube: Kube) -> ScanSettings:
         platforms=settings.platforms,
         registry=settings.registry,
         cache=LayerMemory(),
-        longest=_LONGEST_SCAN,
+        longest=settings.longest,
     )
     if settings.probes is None:
         return found

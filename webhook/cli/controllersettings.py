@@ -18,6 +18,7 @@ class ControllerSettings:
         namespace: of the Lease and of the certificates.
         at_once: scans at a time.
         claim: how long an image stays a dead replica's.
+        longest: how long one image may take.
         registry: what may be asked of registries, and how.
         probes: how images are started; None to leave open what only a start can tell.
         prune_after: without use; None for never.
@@ -30,6 +31,7 @@ class ControllerSettings:
     namespace: str
     at_once: int
     claim: float
+    longest: float
     platforms: tuple[str, ...]
     registry: RegistryOptions
     probes: "ProbeSettings | None"

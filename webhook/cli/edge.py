@@ -10,7 +10,7 @@ from webhook.cli.edgestate import EdgeState
 from webhook.cli.edgewatch import EdgeWatch
 from webhook.cli.exits import CouldNot
 from webhook.cli.settings import Settings
-from webhook.cli.sources import Cluster, build_store
+from webhook.cli.sources import Cluster, build_scans, build_store
 from webhook.kube import connect
 from webhook.server.admission import NobodyAsks, Services
 from webhook.server.app import create_app
@@ -21,9 +21,10 @@ from webhook.server.metrics import Metrics
 from webhook.server.recorder import Recorder
 from webhook.server.serving import Edge
 from webhook.server.tls import ServerTLS
+from webhook.stores.clusterscans import ClusterScans
+from webhook.stores.filesources import FolderScans
 from webhook.stores.scanrequests import ScanRequests
 from webhook.stores.secretmirror import INTERVAL, SecretMirror
-from webhook.stores.snapshot import Store
 from webhook.stores.watch import Watcher
 
 _log = structlog.get_logger("nbgate.serve")
@@ -46,8 +47,9 @@ def build_edge(settings: Settings, first: ServingPair) -> Edge:
     tls = ServerTLS(settings.certificates, first)
     cluster = cache(connect)
     mirror = _mirror(settings, cluster)
-    store = build_store(settings, cluster)
-    requests = _requests(settings, cluster, store, metrics)
+    scans = build_scans(settings, cluster)
+    store = build_store(settings, cluster, scans)
+    requests = _requests(cluster, scans, metrics) if settings.asks_for_scans else None
     state = EdgeState(
         store=store, tls=tls, mirror=mirror, requests=requests, recorder=recorder, metrics=metrics
     )
@@ -71,6 +73,8 @@ def build_edge(settings: Settings, first: ServingPair) -> Edge:
     watch = EdgeWatch(settings=settings, store=store, tls=tls, problems=state.problems)
     watch.first_look()
     Watcher(watch.look, _log_error).start()
+    # Apart from that one: where a look hangs, everything grows old, and that is to show.
+    Watcher(lambda: state.note_readiness(edge.turns_away), _log_error).start()
     return edge
 
 
@@ -83,12 +87,15 @@ def _mirror(settings: Settings, cluster: Cluster) -> SecretMirror | None:
 
 
 def _requests(
-    settings: Settings, cluster: Cluster, store: Store, metrics: Metrics
+    cluster: Cluster, scans: ClusterScans | FolderScans, metrics: Metrics
 ) -> ScanRequests | None:
-    if not settings.asks_for_scans:
+    if isinstance(scans, FolderScans):
         return None
     requests = ScanRequests(
-        cluster(), waiting=lambda: store.current.scans.waiting, count=metrics.scan_requested
+        cluster(),
+        scans,
+        count=metrics.scan_requested,
+        report=lambda said: _log.warning("a name is taken; the image gets a longer one", said=said),
     )
     requests.start()
     return requests

@@ -1,12 +1,13 @@
 """What health, metrics and decisions see of the parts of a worker of `nbgate serve`."""
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from webhook.core.decision import Snapshot
 from webhook.server.admission import NotReady
-from webhook.server.health import Condition
+from webhook.server.health import Condition, is_ready
 from webhook.server.metrics import Metrics
 from webhook.server.recorder import Recorder
 from webhook.server.tls import ServerTLS
@@ -57,6 +58,13 @@ class EdgeState:
             *audit,
             _serving(draining=draining),
         )
+
+    def note_readiness(self, turns_away: threading.Event) -> None:
+        """Set an event while this replica is not ready, and clear it when it is."""
+        if is_ready(self.conditions(draining=False)):
+            turns_away.clear()
+        else:
+            turns_away.set()
 
     def _asking(self) -> Iterator[Condition]:
         if self.requests is not None:

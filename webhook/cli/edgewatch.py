@@ -94,9 +94,12 @@ class EdgeWatch:
         )
 
     def _renew(self) -> None:
-        """Renew our own certificate at two thirds of its life, or when its files are no good any more."""
-        now = datetime.now(UTC)
-        due = renewal_due(self._tls.pair.leaf, now) or bool(self._tls.problem)
+        """Renew our own certificate at two thirds of its life, or when it or its files are no good any more.
+
+        One of the future was issued while the clock was fast: since it is right, every client refuses it.
+        """
+        now, leaf = datetime.now(UTC), self._tls.pair.leaf
+        due = renewal_due(leaf, now) or now < leaf.not_before or bool(self._tls.problem)
         if self._settings.tls != "self" or not due:
             return
         try:

@@ -10,6 +10,7 @@ import click
 from webhook import __version__
 from webhook.cli.exits import COULD_NOT, USAGE, CommandError
 from webhook.cli.saying import say
+from webhook.core.words import clean
 
 _COMMANDS = {
     "audit": "Query the audit log.",
@@ -73,8 +74,8 @@ def main() -> NoReturn:
         say(str(error))
         sys.exit(error.exit_code)
     except OSError as error:
-        say(f"{error.filename or 'standard output'}: {error.strerror or error}")
+        say(clean(f"{error.filename or 'standard output'}: {error.strerror or error}"))
         sys.exit(COULD_NOT)
     except Exception as error:  # noqa: BLE001 - the last resort: a person sees a sentence, not a traceback
-        say(f"internal error, please report it: {type(error).__name__}: {error}")
+        say(clean(f"internal error, please report it: {type(error).__name__}: {error}"))
         sys.exit(COULD_NOT)

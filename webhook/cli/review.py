@@ -134,7 +134,7 @@ def _review(source: Source, namespace: str, snapshot: Snapshot, now: float) -> R
         patched = None
         if mutated.patch and request.object is not None:
             patched = apply_patch(request.object, mutated.patch)
-        final = replace(request, object=patched) if patched is not None else request
+        final = request._replace(object=patched) if patched is not None else request
         validated = validate(final, snapshot, now)
     except (Malformed, ReviewError) as error:
         raise BadInput(f"{source}: {_in_manifest(source, str(error))}") from error

@@ -21,9 +21,8 @@ _log = structlog.get_logger("nbgate.serve")
 Cluster = Callable[[], Kube]
 
 
-def build_store(settings: Settings, cluster: Cluster) -> Store:
+def build_store(settings: Settings, cluster: Cluster, scans: ClusterScans | FolderScans) -> Store:
     """Compose the snapshot of the sources that the settings name; none is started yet."""
-    scans = _scans(settings.scans, cluster)
     policy = _policy(settings.policy, cluster, required=settings.policy_required)
     if not settings.follows_cluster:
         return Store(scans, policy)
@@ -38,10 +37,11 @@ def build_store(settings: Settings, cluster: Cluster) -> Store:
     return Store(scans, policy, modes, requests=settings.asks_for_scans, cache=cache)
 
 
-def _scans(folder: Path | None, cluster: Cluster) -> ClusterScans | FolderScans:
-    if folder is None:
+def build_scans(settings: Settings, cluster: Cluster) -> ClusterScans | FolderScans:
+    """Make the source of scans that the settings name."""
+    if settings.scans is None:
         return ClusterScans(cluster(), report=_report)
-    return FolderScans(ScanFolder(folder, required=True))
+    return FolderScans(ScanFolder(settings.scans, required=True))
 
 
 def _policy(file: Path | None, cluster: Cluster, *, required: bool) -> ClusterPolicy | FilePolicy:

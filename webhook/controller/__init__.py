@@ -12,6 +12,7 @@ replica that holds the Lease.
     fault        why a try failed, how long to wait   layermemory  what was read of layers
     endpoints    /livez, /readyz, /metrics            metrics      what they count
     fan          one watch for two                    complaints   problems, not told every second
+    lastchange   when the policy became another
 
     leading      the Lease, and duties of its holder: certificates, touching, refusals, usage, policystatus
 """

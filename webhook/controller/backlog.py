@@ -29,6 +29,8 @@ class Backlog:
         terms: what the schedule rests on; `settle` changes them.
         now: seconds since the epoch.
         registries: which ones are left alone.
+        share: how many images that one namespace asked for workers may have in their hands at once, so that others
+            find one free, however long those take.
     """
 
     def __init__(
@@ -37,16 +39,18 @@ class Backlog:
         *,
         now: Callable[[], float] = time.time,
         registries: Registries | None = None,
+        share: float = inf,
     ) -> None:
         self.terms = terms
         self._now = now
         self._registries = registries or Registries()
+        self._share = share
         self._records: dict[str, Record] = {}
         # An entry counts only when the image is due at its time: one that was put off has another one further down.
         self._waiting: list[tuple[float, str]] = []
         self._ready = Ready()
         self._paused: dict[str, str] = {}  # registries by the names of images
-        self._working: set[str] = set()
+        self._working: dict[str, str] = {}  # who asked for them, by the names of images
         self._delays: dict[str, float] = {}
         self._closed = False
         self._changed = threading.Condition()
@@ -94,7 +98,7 @@ class Backlog:
         with self._changed:
             while not self._closed:
                 if (record := self._next()) is not None:
-                    self._working.add(record.name)
+                    self._working[record.name] = record.asker
                     return record
                 left = deadline - time.monotonic()
                 if left <= 0:
@@ -105,7 +109,7 @@ class Backlog:
     def done(self, name: str, delay: float = 0.0) -> None:
         """Give back what was taken; it is not given out again before `delay` seconds have passed."""
         with self._changed:
-            self._working.discard(name)
+            self._working.pop(name, None)
             self._delays.pop(name, None)
             if (record := self._records.get(name)) is not None:
                 if delay:
@@ -165,12 +169,22 @@ class Backlog:
 
     def _next(self) -> Record | None:
         self._ripen()
-        while (name := self._ready.take()) is not None:
+        while (name := self._ready.take(self._may)) is not None:
             record = self._records[name]
             if not self._rests(record):
                 return record
-            self._paused[name] = record.registry
+            self._pause(name, record.registry)
         return None
+
+    def _may(self, asker: str) -> bool:
+        return not asker or sum(one == asker for one in self._working.values()) < self._share
+
+    def _pause(self, name: str, registry: str) -> None:
+        """Put an image aside whose registry is left alone, and all others of that registry with it."""
+        for other in [one for one in self._ready if self._records[one].registry == registry]:
+            self._ready.discard(other)
+            self._paused[other] = registry
+        self._paused[name] = registry
 
     def _ripen(self) -> None:
         """Move what has become due, and what its registry held up."""
@@ -206,14 +220,15 @@ class Backlog:
             self._paused[record.name] = record.registry
         else:
             wanted = self._due(record)
-            self._ready.put(record.name, wanted.reason, wanted.since)
+            self._ready.put(record.name, wanted.reason, wanted.since, record.asker)
 
     def _remove(self, name: str) -> None:
         self._ready.discard(name)
         self._paused.pop(name, None)
 
     def _rebuild(self) -> None:
-        self._waiting, self._ready, self._paused = [], Ready(), {}
+        self._waiting, self._paused = [], {}
+        self._ready.clear()
         self._delays = {name: at for name, at in self._delays.items() if name in self._records}
         for record in self._records.values():
             self._enter(record)

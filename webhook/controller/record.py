@@ -3,6 +3,7 @@
 Less than 1 KiB with its place in the backlog, so that a hundred thousand fit a small pod.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from webhook.core.document import InvalidDocument, parse_duration, parse_time, v
 from webhook.core.reference import parse
 from webhook.core.scan import ScanSpec, ScanStatus, compact, read_scan_document
 from webhook.core.words import cut
+from webhook.stores.outstanding import requested_for
 from webhook.stores.scanrequests import REQUESTED_BY
 
 _ADMISSION = "admission"  # what made an ImageScan for which a person waits
@@ -26,6 +28,7 @@ class Record:
         moves: the image is named by a tag, which may come to mean another one.
         interval: seconds after which a tag is resolved again.
         requested: admission asked for it.
+        asker: the namespace that it was asked for; empty where that is not known, as for what a person created.
         known: admission has a result of it, of whatever verdict.
         attempts: how many tries in a row have brought no result, one under way among them.
         retry_at: not before.
@@ -40,6 +43,7 @@ class Record:
     moves: bool = False
     interval: float = 0.0
     requested: bool = False
+    asker: str = ""
     known: bool = False
     attempts: int = 0
     retry_at: float = 0.0
@@ -73,6 +77,7 @@ def read_record(document: Mapping[str, Any], now: float) -> Record:
         moves=found.is_tag,
         interval=parse_duration(scan.spec.interval),
         requested=_requested(document),
+        asker=_asker(document),
         known=found.digest is not None,
         attempts=status.attempts,
         retry_at=parse_time(status.retry_at) if status.retry_at else 0.0,
@@ -99,8 +104,14 @@ def _without_status(document: Mapping[str, Any]) -> Record:
         moves=reference.digest is None,
         interval=parse_duration(spec.interval),
         requested=_requested(document),
+        asker=_asker(document),
         created_at=_created(document),
     )
+
+
+def _asker(document: Mapping[str, Any]) -> str:
+    # Of a hundred thousand images, namespaces of a few hundred.
+    return sys.intern(requested_for(document))
 
 
 def _requested(document: Mapping[str, Any]) -> bool:

@@ -2,7 +2,8 @@
 
     no result                       at once; after a failure not before its `retryAt`
     the spec names another image    at once: what was found is about the old one
-    a tag, resolved long ago        a tenth of `spec.interval` before that is over, or later in that tenth
+    a tag, resolved long ago        a tenth of `spec.interval` before that is over, or later in that tenth; once a
+                                    minute at most, whatever the interval says
     a result that grows old         after 70 to 85 % of the time from which the policy calls it stale
     claimed                         when the claim has not changed before our eyes for as long as claims last
 
@@ -22,6 +23,8 @@ from webhook.controller.record import Record
 
 _RESOLVE_FROM, _RESOLVE_SPREAD = 0.9, 0.1
 _RESCAN_FROM, _RESCAN_SPREAD = 0.7, 0.15
+# Seconds. An interval of 1s is a legal document, and would have us ask the registry all day.
+_SHORTEST_INTERVAL = 60.0
 STALE_AFTER = 168 * 3600.0  # seconds; what the default policy says
 
 
@@ -102,7 +105,7 @@ def _resolve_at(record: Record) -> float:
     if not record.moves:
         return inf
     share = _RESOLVE_FROM + _RESOLVE_SPREAD * spread(record.name)
-    return record.resolved_at + share * record.interval
+    return record.resolved_at + max(share * record.interval, _SHORTEST_INTERVAL)
 
 
 def _rescan_at(record: Record, terms: Terms) -> float:

@@ -53,6 +53,7 @@ class Touching:
         mandate: asked before each write.
         pace: of writes.
         clock: seconds, never going back.
+        policy_changed_at: when the policy last became another, in seconds since the epoch; -inf for never.
     """
 
     name = "touching"
@@ -66,24 +67,32 @@ class Touching:
         mandate: Mandate | None = None,
         pace: Pace | None = None,
         clock: Callable[[], float] = time.monotonic,
+        policy_changed_at: Callable[[], float] = lambda: -inf,
     ) -> None:
         self._kube, self._verdicts = kube, verdicts
         self._mandate = mandate or unlimited()
         self._pace = pace or Pace()
         self._notices = Notices(kube, self._mandate, self._pace)
         self._clock = clock
+        self._policy_changed_at = policy_changed_at
+        self._policy_seen = -inf
         self._touched: dict[tuple[str, str], Touched] = {}
         self._looked, self._next = -inf, -inf
 
     def run(self, now: float) -> None:
         """Touch what is due, if it is time to look. Raises KubeError."""
         at = self._clock()
-        if self._verdicts.news():
+        if self._news():
             self._next = min(self._next, self._looked + _SOONEST)
         if at < self._next:
             return
         self._looked, self._next = at, at + _AFTER_FAILURE
         self._next = at + self._look(now)
+
+    def _news(self) -> bool:
+        """Tell whether a result has come, or another policy, since this was asked last."""
+        before, self._policy_seen = self._policy_seen, self._policy_changed_at()
+        return self._verdicts.news() or self._policy_seen != before
 
     def halt(self) -> None:
         """Forget what was touched: another leader goes on, and if we lead again, everything is looked at anew."""
@@ -108,7 +117,7 @@ class Touching:
         return min(max(soonest - now, _SOONEST), _LATEST)
 
     def _due(self, found: Waiting, scan: Scan, now: float) -> float:
-        return due(scan, self._touched.get(found.key), now)
+        return due(scan, self._touched.get(found.key), now, self._policy_seen)
 
     def _serve(
         self, candidates: list[tuple[Waiting, Scan]], now: float, failures: list[Refused]

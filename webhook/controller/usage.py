@@ -1,11 +1,12 @@
 """When an image was last used, and the end of results that nobody needs.
 
 Every ten minutes the images in use are gathered, from notebooks' pods, from StatefulSets and from Notebooks: one that
-is stopped needs its result too, to start again. `status.lastUsedAt` says when an image was seen in use, to a day: a
-write a day for each result, not one each time.
+is stopped needs its result too, to start again, and one that is refused, to be refused. `status.lastUsedAt` says when
+an image was seen in use, to a day: a write a day for each result, not one each time.
 
 Only what admission asked for (label `nbgate.dev/requested-by: admission`) is ever deleted; what a person created stays.
-Nothing is lost by a deletion: a notebook with the image asks for a new scan.
+Nothing is lost by a deletion: a notebook with the image asks for a new scan. So what was tried for an hour goes after a
+day, and what was in use for more than a day stays for weeks: whoever names one image after the other fills nothing.
 
 What it takes, as the verbs of a ClusterRole:
 
@@ -43,9 +44,10 @@ def fate(
 ) -> Fate:
     """Decide what becomes of an ImageScan; times in seconds since the epoch, `prune_after` in seconds, maybe infinite.
 
-    `mark` writes that it is in use. One that is being scanned is let be: its worker writes it. One that could not be
-    scanned for a day, as when there is no such image, is worth nothing: whoever names images that do not exist must
-    not fill the cluster with them.
+    `mark` writes that it is in use. One that is being scanned is let be: its worker writes it. What nobody uses goes
+    after `prune_after`; but after a day where there is no result of it, as when there is no such image, or nobody ever
+    used it, and after a day or two where that was only on the day of its creation. With an infinite `prune_after` only
+    what has no result goes.
     """
     status = scan.status
     if status.claim is not None and parse_time(status.claim.until) > now:
@@ -55,9 +57,18 @@ def fate(
         return "mark" if status.digest is not None and now - used >= DAY else "keep"
     if (scan.metadata.labels or {}).get(REQUESTED_BY) != ADMISSION:
         return "keep"
-    futile = status.phase == "Failed" and status.digest is None
-    idle = now - max(used, created)
-    return "delete" if idle >= (min(DAY, prune_after) if futile else prune_after) else "keep"
+    patience = _patience(scan, used - created, prune_after)
+    return "delete" if now - max(used, created) >= patience else "keep"
+
+
+def _patience(scan: ScanDocument, service: float, prune_after: float) -> float:
+    """Say for how long one is kept that was last seen in use `service` seconds after its creation; -inf for never."""
+    if scan.status.digest is None:
+        return min(DAY, prune_after)
+    if service >= DAY or prune_after == inf:
+        return prune_after
+    # To a day is how exactly the last use is known.
+    return min(2 * DAY if service > -inf else DAY, prune_after)
 
 
 class Usage:

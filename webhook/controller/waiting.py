@@ -16,6 +16,8 @@ from webhook.core.scan import Scan
 PAUSES = (4.0, 15.0, 300.0)
 # Seconds within which a result is news to a notebook's owner even though it is a bad one.
 FRESH = 300.0
+# Seconds after a change of the policy that every replica of the webhook has heard of it, unless its line is broken.
+HEARD = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +85,21 @@ def result_of(scan: Scan) -> tuple[str | None, float]:
     return scan.digest, scan.scanned_at
 
 
-def due(scan: Scan, touched: Touched | None, now: float) -> float:
+def due(scan: Scan, touched: Touched | None, now: float, policy_changed_at: float = -inf) -> float:
     """Say from when on a StatefulSet that waits is to be touched; infinity for never.
 
     What violates nothing, or only serves at / (which the policy may accept), is tried again and again, ever more
     rarely. What violates is tried once, soon after it was found out: so the owner learns what is wrong, and waits for
-    no scan; or it starts, where the policy only warns. Later the StatefulSet's own retries are enough for it.
+    no scan; or it starts, where the policy only warns. And once when the policy has changed, which may accept it now.
+    Later the StatefulSet's own retries are enough for it.
     """
     before = touched if touched and touched.result == result_of(scan) else None
     rewritten = scan.serving == "Root" and scan.rewritable
     if scan.verdict == "Violates" and not rewritten:
-        return now if before is None and now - scan.scanned_at < FRESH else inf
+        if before is None and now - scan.scanned_at < FRESH:
+            return now
+        heard = policy_changed_at + HEARD
+        return heard if now - heard < FRESH and (before is None or before.last < heard) else inf
     if before is None or before.last > now:  # the clock was set back
         return now
     return before.last + PAUSES[min(before.times, len(PAUSES)) - 1]

@@ -16,5 +16,6 @@ force. Importing or constructing starts no thread, and nothing here imports the 
                  yamltext, yamlscalar and tree            snapshotformat  its bytes
     problem      what cannot be read                      scanrequests    scans that admission asks for
     auditlog     the audit log read, with                 allowance       how many it may ask for
-                 auditfilter and auditsummary             secretmirror    a Secret in the cluster, as files
+                 auditfilter and auditsummary             outstanding     what has no result yet, by who asked
+    secretmirror a Secret in the cluster, as files
 """

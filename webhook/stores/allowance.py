@@ -3,6 +3,9 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
+# Seconds for which an asker is told of that was at its bound: one that comes and goes there is told of once.
+CROWDED_SECONDS = 600.0
+_TOLD = 3  # askers by name; who looks after them needs one to begin with
 # Namespaces of which it is remembered how much they asked; one takes some 200 bytes.
 _MOST_ASKERS = 10_000
 
@@ -53,3 +56,22 @@ class Allowance:
         own.take()
         self._overall.take()
         return True
+
+
+class Crowded:
+    """Askers that have as much as they may have, or had a while ago. One thread at a time."""
+
+    def __init__(self) -> None:
+        self._askers: dict[str, float] = {}
+
+    def note(self, asker: str, now: float) -> None:
+        """Take note that an asker is at its bound now."""
+        self._askers[asker] = now
+
+    def told(self, now: float) -> str:
+        """Name them, the first few; empty where there are none."""
+        self._askers = {
+            asker: at for asker, at in self._askers.items() if now - at < CROWDED_SECONDS
+        }
+        first = ", ".join(sorted(self._askers)[:_TOLD])
+        return f"{first} and others" if len(self._askers) > _TOLD else first

@@ -10,6 +10,7 @@ from webhook.kube import IMAGE_SCANS
 from webhook.stores.clustersource import ClusterSource
 from webhook.stores.listwatch import Lister
 from webhook.stores.mirror import Change
+from webhook.stores.outstanding import Outstanding
 
 
 class ClusterScans(ClusterSource[Scan]):
@@ -33,6 +34,29 @@ class ClusterScans(ClusterSource[Scan]):
         """Begin with what was known at a time by the clock; not to be called after `start`."""
         self.current, self.heard_at = scans, heard_at
         self._mirror.restore({scan.name: scan for scan in scans.scans()})
+
+    @property
+    def waiting(self) -> int:
+        """How many images have an ImageScan without a result."""
+        return self.current.waiting
+
+    def asked_for(self, namespace: str) -> int:
+        """Count those of them that admission made for a namespace."""
+        return self._outstanding.of(namespace)
+
+    def image_of(self, name: str) -> str | None:
+        """Name the image, canonical, that an ImageScan is about; empty where that cannot be read.
+
+        None where no ImageScan of that name is known.
+        """
+        held = self._mirror.held(name)
+        if held is not None:
+            return held.reference
+        return "" if self._mirror.broken(name) else None
+
+    def _sink(self) -> Outstanding:
+        self._outstanding = Outstanding(self._mirror)
+        return self._outstanding
 
     def _apply(self, changes: Mapping[str, Change[Scan]]) -> None:
         self.current = self.current.updated(

@@ -6,7 +6,7 @@ from typing import Generic
 
 from webhook.kube import Document
 from webhook.kubeerrors import Resource
-from webhook.stores.listwatch import Lister, ListWatch
+from webhook.stores.listwatch import Lister, ListWatch, Sink
 from webhook.stores.mirror import Change, Mirror, Value
 from webhook.stores.problem import Problem
 
@@ -43,7 +43,7 @@ class ClusterSource(Generic[Value]):
         self._following = ListWatch(
             kube,
             resource,
-            self._mirror,
+            self._sink(),
             labels=labels,
             fields=fields,
             clock=clock,
@@ -85,6 +85,10 @@ class ClusterSource(Generic[Value]):
             self.heard_at = heard_at
         told, self._told = self._told, self.problems
         return bool(changes) or told != self._told
+
+    def _sink(self) -> Sink:
+        """Give what the cluster's word goes to: the mirror, or what passes it on to the mirror."""
+        return self._mirror
 
     def _apply(self, changes: Mapping[str, Change[Value]]) -> None:
         """Make the next `current`."""

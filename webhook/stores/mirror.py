@@ -109,6 +109,10 @@ class Mirror(Generic[Value]):
             taken, self._waiting = self._waiting, {}
         return {name: one for name, one in taken.items() if one.before is not one.after}
 
+    def held(self, name: str) -> Value | None:
+        """Give what is held of an object; None where it is not there, or never could be read."""
+        return self._held.get(name)
+
     def broken(self, name: str) -> bool:
         """Tell whether an object cannot be read now."""
         return name in self._faults

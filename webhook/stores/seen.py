@@ -27,6 +27,9 @@ class Seen:
         """Note what is seen now; tell whether the file is to be read, for the first time or once more."""
         if identity != self.identity:
             self.identity, self.since, self.settled = identity, now, False
+        elif now < self.since:
+            # The clock was set back: else the file would not have rested until it is as late again.
+            self.since = now
         return not self.settled
 
     def rested(self, now: float, settle: float) -> bool:
