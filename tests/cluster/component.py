@@ -74,10 +74,15 @@ class Component:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=directory,
-                # Nothing of the developer's environment: proxies, ETCD_* and KUBECONFIG would count.
-                env={"PATH": os.environ["PATH"], "HOME": str(directory)},
+                # Nothing of the developer's environment: proxies, ETCD_* and KUBECONFIG would count. Only that its
+                # coverage is measured, where that of the tests is.
+                env={"PATH": os.environ["PATH"], "HOME": str(directory), **_measuring()},
                 start_new_session=True,
             )
+
+
+def _measuring() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key.startswith("COVERAGE_")}
 
 
 def _ended_with_us() -> list[str]:

@@ -35,25 +35,22 @@ from webhook.scanner.scanning import ScanSettings
 from webhook.scanner.sources.network import Resolve, system_resolve
 from webhook.scanner.sources.registry import Patiences, RegistryOptions
 from webhook.scanner.sources.retries import Retries
+from webhook.stores.scanrequests import request_document
 
 SCANS = "/apis/nbgate.dev/v1alpha1/imagescans"
 IDLE = State(pending=0, running=0, paused=0, unreadable=0, leader=False, age=0.0)
 
 
 def ask_for_scan(
-    plane: ControlPlane, image: str, *, interval: str = "24h", requested: bool = False
+    plane: ControlPlane, image: str, *, interval: str = "24h", namespace: str = ""
 ) -> str:
-    """Create an ImageScan without a result, as people do or admission does; give its name."""
-    labels = {"nbgate.dev/requested-by": "admission"} if requested else {}
-    name = scan_name(image)
-    document = {
-        "apiVersion": "nbgate.dev/v1alpha1",
-        "kind": "ImageScan",
-        "metadata": {"name": name, "labels": labels},
-        "spec": {"image": image, "interval": interval},
-    }
+    """Create an ImageScan without a result, as people do or, for a namespace, admission does; give its name."""
+    document = request_document(image, namespace, scan_name(image))
+    if not namespace:
+        document["metadata"] = {"name": scan_name(image)}
+    document["spec"]["interval"] = interval
     post(plane, SCANS, document)
-    return name
+    return scan_name(image)
 
 
 def scan_of(plane: ControlPlane, name: str) -> Document:

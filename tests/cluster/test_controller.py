@@ -252,6 +252,28 @@ def test_one_that_is_told_to_end_hands_over_within_seconds(
         assert first._process.returncode == 0
 
 
+def test_slow_images_of_one_namespace_hold_up_those_of_no_other(
+    control_plane: ControlPlane,
+    registry: RunningRegistry,
+    stalled: HostileServer,
+    stalling: Stalling,
+    account: Path,
+    tmp_path: Path,
+) -> None:
+    slow = [f"{stalled.host}/team/{secrets.token_hex(4)}:v1" for _ in range(6)]
+    for image in slow:
+        ask_for_scan(control_plane, image, namespace="slow")
+    push_image(registry, "team/quick", "v1")
+    known = ("--private-registry", registry.host, "--plain-http", registry.host)
+    with started("fair", control_plane, tmp_path, account, stalled.host, *known) as controller:
+        wait_for(lambda: stalled.asked, 30, "a slow scan")
+        quick = ask_for_scan(control_plane, f"{registry.host}/team/quick:v1", namespace="quick")
+        wait_for(lambda: complete(control_plane, [quick]), 30, "the scan of the other namespace")
+        assert metric(controller, "nbgate_scans_running") == 1
+        assert metric(controller, "nbgate_scans_pending") == len(slow) - 1
+        stalling.flows.set()
+
+
 def test_only_named_registries_may_be_here_and_the_policy_says_when_results_are_stale(
     control_plane: ControlPlane, registry: RunningRegistry, account: Path, tmp_path: Path
 ) -> None:

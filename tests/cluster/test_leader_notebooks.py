@@ -24,7 +24,7 @@ from tests.cluster.waiting import wait_for
 from webhook.controller.refusals import Refusals
 from webhook.controller.touching import ANNOTATION, Touching
 from webhook.controller.verdicts import Results
-from webhook.controller.waiting import PAUSES
+from webhook.controller.waiting import FRESH, HEARD, PAUSES
 from webhook.core.document import format_time
 from webhook.kube import Event, Kube, connect
 
@@ -145,6 +145,29 @@ def test_what_is_refused_after_the_touch_too_is_touched_again_seconds_later(
     touched = plane.get(f"/apis/apps/v1/namespaces/{namespace}/statefulsets/nb")
     assert touched["metadata"]["annotations"][ANNOTATION].endswith(format_time(later))
     assert reasons_on(plane, namespace, "nb") == ["ImageConforms"]
+
+
+def test_notebooks_that_a_policy_refused_start_when_it_is_relaxed(
+    gate: Gate, kube: Kube, namespace: str, image: str, results: Results
+) -> None:
+    plane, later = gate.control_plane, time.time() + 2 * FRESH
+    changed_at = later - 2 * FRESH
+    touching = Touching(kube, results, policy_changed_at=lambda: changed_at)
+    start_notebook(plane, "nb", namespace, image)
+    tell(gate, results, image, failing=("uid-1000",))
+    times = refused_times(plane, namespace, "nb-0", 10)
+    touching.run(later)
+    assert len(pod_requests(plane, namespace, "nb-0")) == 10
+    try:
+        gate.follows(requirements={"uid-1000": "Warn"})
+        touching.halt()
+        changed_at = later - HEARD
+        touching.run(later)
+        gate.pod(namespace, "nb-0")
+    finally:
+        gate.follows()
+    by_itself = times[-1] + 2 * (times[-1] - times[-2])
+    assert pod_requests(plane, namespace, "nb-0")[10][0] < by_itself - 1
 
 
 def test_a_pod_that_was_there_before_is_missed_although_the_status_still_counts_it(

@@ -101,12 +101,26 @@ def run_pod(plane: ControlPlane, namespace: str, image: str, digest: str) -> Non
     )
 
 
+def violating() -> dict[str, Any]:
+    """Make the status of an image that does not work."""
+    past = format_time(time.time() - DAY)
+    return {
+        "phase": "Complete",
+        "digest": f"sha256:{secrets.token_hex(32)}",
+        "verdict": "Violates",
+        "checks": [{"requirement": "uid-1000", "result": "Fail", "message": "root"}],
+        "scannedAt": past,
+        "resolvedAt": past,
+    }
+
+
 def test_what_is_in_use_is_marked_and_stays_and_what_is_not_goes_after_its_time(
     control_plane: ControlPlane, kube: Kube, namespace: str, shelf: Shelf
 ) -> None:
     running = shelf.holds("running")
-    for what in ("pinned", "stopped", "resting", "unused", "new"):
+    for what in ("pinned", "stopped", "resting", "unused"):
         shelf.holds(what)
+    shelf.holds("refused", **violating())
     shelf.holds("persons", by="")
     shelf.holds("absent", phase="Failed", attempts=9)
     run_pod(control_plane, namespace, "registry.example.com/other:v2", running)
@@ -115,25 +129,28 @@ def test_what_is_in_use_is_marked_and_stays_and_what_is_not_goes_after_its_time(
     for made in (pinned, stopped):
         made["spec"]["replicas"] = 0
         post(control_plane, f"/apis/apps/v1/namespaces/{namespace}/statefulsets", made)
-    resting = notebook("resting", namespace, shelf.image("resting"), version="v1")
-    post(control_plane, f"/apis/kubeflow.org/v1/namespaces/{namespace}/notebooks", resting)
+    for what in ("resting", "refused"):
+        made = notebook(what, namespace, shelf.image(what), version="v1")
+        post(control_plane, f"/apis/kubeflow.org/v1/namespaces/{namespace}/notebooks", made)
     duty = Usage(kube, prune_after=30 * DAY)
-    used = {"running", "pinned", "stopped", "resting"}
+    used = {"running", "pinned", "stopped", "resting", "refused"}
     now = time.time()
 
     duty.run(now)
 
-    assert shelf.left() == used | {"unused", "new", "persons", "absent"}
+    assert shelf.left() == used | {"unused", "persons", "absent"}
     assert {shelf.last_used(what) for what in used} == {format_time(now)}
     assert {shelf.last_used(what) for what in ("unused", "persons")} == {None}
     versions = versions_of(control_plane, SCANS)
     duty.run(now + 3600)
     assert versions_of(control_plane, SCANS) == versions
-    duty.run(now + DAY + 60)
-    assert shelf.left() == used | {"unused", "new", "persons"}
+    Usage(kube, prune_after=None).run(now + DAY + 60)
+    assert shelf.left() == used | {"unused", "persons"}
     assert {shelf.last_used(what) for what in used} == {format_time(now + DAY + 60)}
-    Usage(kube, prune_after=None).run(now + 300 * DAY)
-    assert shelf.left() == used | {"unused", "new", "persons"}
+    duty.run(now + DAY + 61)
+    assert shelf.left() == used | {"persons"}
+    duty.run(now + 300 * DAY)
+    assert shelf.left() == used | {"persons"}
     control_plane.kubectl("delete", "notebook", "resting", "-n", namespace)
     duty.run(now + 300 * DAY + 60)
     # Seen in use a minute before, though nobody uses it now.

@@ -247,6 +247,7 @@ def test_an_unscanned_image_becomes_an_image_scan_and_starts_when_that_has_a_res
     assert took < 1
     assert made["spec"]["image"] == image
     assert made["metadata"]["labels"] == {"nbgate.dev/requested-by": "admission"}
+    assert made["metadata"]["annotations"] == {"nbgate.dev/requested-for": namespace}
     assert "status" not in made
     # the same words at every retry from then on, or events would not aggregate
     server.eventually(
@@ -262,6 +263,25 @@ def test_an_unscanned_image_becomes_an_image_scan_and_starts_when_that_has_a_res
     )
     counted = server.client.get("/metrics").text
     assert 'nbgate_scan_requests_total{result="asked"}' in counted
+
+
+@pytest.mark.usefixtures("follows")
+def test_an_image_whose_name_another_image_has_is_scanned_under_a_longer_one(
+    control_plane: ControlPlane, server: RunningServer, namespace: str
+) -> None:
+    image, other = an_image(), an_image()
+    # Where the hashes of both begin with the same ten digits.
+    control_plane.create({**scan(other, name=scan_name(image)), "status": {}})
+    document = a_pod(namespace, image)
+    server.eventually(
+        lambda: UNDER_WAY in message_of(post(control_plane, document)), SECONDS, "its scan"
+    )
+    longer = control_plane.get(f"{SCANS}/{scan_name(image, digits=20)}")
+    assert longer["spec"]["image"] == image
+    taken = stored(control_plane, image)
+    assert taken is not None
+    assert taken["spec"]["image"] == other
+    assert image in str(said(server, "a name is taken; the image gets a longer one"))
 
 
 @pytest.mark.usefixtures("server")

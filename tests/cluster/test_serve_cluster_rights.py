@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from webhook.cli.settings import Settings
 from webhook.cli.sources import build_store
 from webhook.kube import Kube, connect
 from webhook.stores import scanrequests, secretmirror
+from webhook.stores.clusterscans import ClusterScans
 from webhook.stores.scanrequests import ScanRequests
 from webhook.stores.secretmirror import SecretMirror
 
@@ -52,12 +54,17 @@ class Replica:
 
     def __init__(self, kube: Kube, installation: Installation, home: Path) -> None:
         chosen = settings(installation, home)
-        self.store = build_store(chosen, lambda: kube)
+        scans = ClusterScans(kube, report=lambda _: None)
+        self.store = build_store(chosen, lambda: kube, scans)
         self.mirror = SecretMirror(kube, namespace=chosen.namespace, directory=chosen.certificates)
         self.mirror.prepare()
         self.asked = threading.Event()
         self.requests = ScanRequests(
-            kube, waiting=lambda: 0, count=lambda _: self.asked.set(), pause=0.01
+            kube,
+            scans,
+            count=lambda _: self.asked.set(),
+            report=lambda _: None,
+            pause=0.01,
         )
 
     def live(self) -> str:
@@ -65,7 +72,7 @@ class Replica:
         self.store.start()
         self.requests.start()
         self.mirror.refresh()
-        self.requests.ask("registry.example.com/team/nb:1", "team-a")
+        self.requests.ask(f"registry.example.com/team/{secrets.token_hex(4)}:1", "team-a")
         assert self.asked.wait(SECONDS)
         wait_for(self._settled, SECONDS, "the store to be usable, or to say why it is not")
         self.store.stop()
