@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,7 +28,8 @@ def recorded(name: str) -> dict[str, Any]:
 class RunningServer:
     """`nbgate serve` on a free port of loopback, with all its state in `home`.
 
-    With `waits` it is ready when it has been made; else `await_ready` waits for it.
+    With `waits` it is ready when it has been made; else `await_ready` waits for it. `under` is a command that ends by
+    becoming the one that follows it, such as `unshare --mount`.
     """
 
     url: str
@@ -41,14 +42,15 @@ class RunningServer:
         *flags: str,
         host: str = "127.0.0.1",
         environment: Mapping[str, str] | None = None,
+        under: Sequence[str] = (),
         waits: bool = True,
     ) -> None:
         self.home = home
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("NBGATE_")}
-        command = [str(NBGATE), "serve", "--listen", f"{host}:0", "--grace", "0", *flags]
+        serve = [str(NBGATE), "serve", "--listen", f"{host}:0", "--grace", "0", *flags]
         with (home / "stdout").open("wb") as output:
             self._process = subprocess.Popen(
-                command,
+                [*under, *serve],
                 env={**inherited, "NBGATE_HOME": str(home), **(environment or {})},
                 stdout=output,
                 stderr=subprocess.PIPE,
