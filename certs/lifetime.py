@@ -37,10 +37,11 @@ def validity(
     if within is None:
         return start, end
     if not within.not_before <= now <= within.not_after:
+        # Without the time of now: who tries again and again tells only of what is new.
         raise LifetimeError(
             f"the CA {within.subject} holds from {within.not_before:%Y-%m-%d %H:%M:%S} to "
-            f"{within.not_after:%Y-%m-%d %H:%M:%S} UTC, not at "
-            f"{now:%Y-%m-%d %H:%M:%S}; issue a new CA, or set the clock right"
+            f"{within.not_after:%Y-%m-%d %H:%M:%S} UTC, and not now; "
+            "issue a new CA, or set the clock right"
         )
     return max(start, within.not_before), min(end, within.not_after)
 

@@ -2,8 +2,10 @@
 
 import base64
 import json
+from collections.abc import Callable
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +21,8 @@ from tests.core.builders import (
     ephemeral_containers,
     finished_container,
     finished_pod,
+    notebook,
+    policy,
     request,
     review,
     scan_document,
@@ -28,6 +32,7 @@ from tests.core.builders import (
 from tests.core.deciding import KNOWN, judge
 from tests.core.places import replaced
 from webhook.core.decision import Snapshot, answer, mutate, validate
+from webhook.core.policy import read_policy
 from webhook.core.review import (
     Answer,
     Cause,
@@ -137,13 +142,56 @@ def test_a_denial_is_answered_with_a_cause_per_violation() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [(finished_pod, "spec.containers[0]"), (notebook, "spec.template.spec.containers[0]")],
+)
+def test_every_violation_of_an_image_names_the_place_of_the_image(
+    source: Callable[..., Json], place: str
+) -> None:
+    fails = {"uid-1000": "root"}
+    of_each = {
+        "reference": (finished_container(image="B@"), snapshot()),
+        "registry": (finished_container(), snapshot(registries={"allow": ["quay.io/**"]})),
+        "unscanned": (finished_container(), snapshot()),
+        "stale": (finished_container(), snapshot(scan_document(), stale={"after": "1h"})),
+        "uid-1000": (finished_container(), snapshot(scan_document(fails=fails))),
+    }
+    for rule, (held, known) in of_each.items():
+        violations = judge(source(held), known).violations
+        assert {v.field for v in violations if v.rule == rule} == {f"{place}.image"}
+
+
+def test_what_is_not_known_to_be_wrong_is_told_apart_from_what_is() -> None:
+    known = snapshot(
+        scan_document(fails={"uid-1000": "root"}, unknown={"empty-home": "?"}),
+        stale={"after": "1h"},
+    )
+    found = {v.rule: v.known for v in judge(finished_pod(), known).violations}
+    assert found == {"stale": False, "uid-1000": True, "empty-home": False}
+    assert [v.known for v in judge(finished_pod(), snapshot()).violations] == [False]
+
+
+def test_what_users_wrote_is_bounded_in_an_answer() -> None:
+    known = snapshot(scan_document(fails={"uid-1000": "x" * 1000}))
+    sent = answer(judge(finished_pod(), known), known)
+    assert [cause.message for cause in sent.causes] == ["x" * 197 + "..."]
+    far = finished_pod(container(image="B" * 1000))
+    assert answer(judge(far, known), known).annotations["image"] == "B" * 197 + "..."
+    named = replaced(policy(), ("metadata", "name"), "p" * 300)
+    long = Snapshot(policy=read_policy(named), scans=snapshot(scan_document(name="s" * 300)).scans)
+    annotations = answer(judge(finished_pod(), long), long).annotations
+    assert annotations["policy"] == "p" * 250 + "...@0"
+    assert annotations["scan"] == "s" * 250 + "..."
+
+
 def test_annotations_name_what_the_decision_rests_on() -> None:
-    policy = snapshot(requirements={"empty-home": "Warn"}).policy
+    warning = snapshot(requirements={"empty-home": "Warn"}).policy
     known = Snapshot(
         scans=snapshot(
             scan_document(name="jupyter-1", fails={"uid-1000": "no", "empty-home": "no"})
         ).scans,
-        policy=policy,
+        policy=warning,
         policy_generation=7,
     )
     decision = judge(finished_pod(), known)
@@ -164,6 +212,13 @@ def test_annotations_leave_out_what_is_not_known() -> None:
         "policy": "default@0",
         "image": "B?",
         "violations": "reference,pod-prefix,pod-uid,pod-home",
+    }
+    unscanned = judge(finished_pod(container()), known)
+    assert answer(unscanned, known).annotations.keys() == {
+        "decision",
+        "policy",
+        "image",
+        "violations",
     }
     by_digest = finished_pod(finished_container(image=f"ghcr.io/x/y@{OTHER_DIGEST}"))
     shown = answer(judge(by_digest, known), known).annotations["image"]

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -191,7 +190,7 @@ def test_control_characters_never_reach_the_line(
     known = snapshot(scan_document(fails={"uid-1000": message}))
     source = finished_pod(finished_container(name=text), container(text, text))
     seen = request(source, user=text, namespace=f"n{text}", name=text)
-    hostile = replace(seen, uid=f"u{text}", groups=tuple(groups), kind=text)
+    hostile = seen._replace(uid=f"u{text}", groups=tuple(groups), kind=text)
     record = record_of(hostile, validate(hostile, known, NOW), known)
     assert not [held for held in strings(record) if CONTROL.search(held)]
     assert orjson.dumps(record).count(b"\n") == 0

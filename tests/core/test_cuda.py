@@ -52,6 +52,7 @@ NOT = [
     "localhost:5000/cuda-team/nb:1",
     "cuda.example.com/nb:1",
     "gpu.io/cuda/gpu/nb:1",
+    "ghcr.io/team/cuda-images/nb:1",
     "nb",
     f"nb@{SHA256}",
     "nb:cudax",

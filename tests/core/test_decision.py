@@ -138,6 +138,8 @@ def test_without_accept_rewrite_an_image_that_serves_at_root_fails() -> None:
     assert "[nb-prefix] it answers at / only, not under NB_PREFIX" in unproven.message
     unchecked = of_scan(serving="Root", checks=[], spec={"acceptRewrite": False})
     assert found(unchecked) == {"nb-prefix": "Deny"}
+    passing = of_scan(serving="Root", spec={"acceptRewrite": False})
+    assert found(passing) == {"nb-prefix": "Deny"}
 
 
 @pytest.mark.parametrize("serving", ["Prefix", "None", "Unknown"])

@@ -1,5 +1,6 @@
 """Exemptions: what they waive, where, until when; using one is seen, and nothing that a user writes is one."""
 
+import time
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.core.builders import (
     finished_container,
     finished_pod,
     notebook,
+    policy,
     request,
     scan_document,
     snapshot,
@@ -78,6 +80,20 @@ def test_an_exemption_holds_to_the_end_of_its_last_day_in_utc(now: float, *, hol
     decision = judge(exemption(), now=now)
     assert (decision.exemptions == ("legacy",)) is holds
     assert (decision.word == "denied") is not holds
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Los_Angeles"])
+def test_the_last_day_is_that_of_utc_wherever_the_process_thinks_it_is(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (held,) = read_policy(policy(exemptions=[exemption()])).spec.exemptions
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert held.ends == GONE
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_an_expired_exemption_does_nothing() -> None:

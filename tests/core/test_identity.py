@@ -152,14 +152,14 @@ def test_the_notebooks_container_is_never_simply_the_first(names: list[str], cho
     spec = read_spec({**lists, "containers": [{"name": name} for name in names]})
     found = notebook_container(spec, "nb")
     assert found is not None
-    assert (found.list, found.index) == ("containers", chosen)
+    assert (found.list, found.position) == ("containers", chosen)
 
 
 def test_a_notebook_may_be_called_like_a_sidecar() -> None:
     spec = read_spec({"containers": [{"name": "b"}, {"name": "istio-proxy"}]})
     found = notebook_container(spec, "istio-proxy")
     assert found is not None
-    assert found.index == 1
+    assert found.position == 1
 
 
 def test_without_a_regular_container_there_is_no_notebook() -> None:

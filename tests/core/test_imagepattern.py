@@ -169,6 +169,39 @@ def test_says_what_is_wrong_and_the_cure(text: str, said: str) -> None:
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "it is empty: write a pattern, such as ghcr.io/kubeflow/**"),
+        ("**", '"**" names no registry: write "*/**" for every image'),
+        ("**/x", '"**" can stand only at the end: write "*" for one component'),
+        (
+            "ghcr.io/a*",
+            (
+                'wildcards stand for whole components, "*" for one, "**" at the end for all below: '
+                "replace or write out 'a*'"
+            ),
+        ),
+        ("ghcr.io/*:v1", "a tag or digest needs a name without wildcards: leave it out"),
+        (
+            f"ghcr.io/x:v1@{SHA256}",
+            "a digest says all: leave out the tag, or leave out the digest",
+        ),
+    ],
+)
+def test_the_cure_is_told_whole(text: str, said: str) -> None:
+    with pytest.raises(InvalidPattern) as caught:
+        compile_pattern(text)
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize("text", ["ghcr.io/" + "a" * 255, "ghcr.io/" + "a" * 252 + "/**"])
+def test_a_name_may_be_as_long_as_a_repositorys(text: str) -> None:
+    assert str(compile_pattern(text)) == text
+    with pytest.raises(InvalidPattern, match="at most 255"):
+        compile_pattern(text.replace("a", "aa", 1))
+
+
 def test_an_invalid_pattern_is_a_value_error_for_those_who_read_policies() -> None:
     assert issubclass(InvalidPattern, ValueError)
 

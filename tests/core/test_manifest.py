@@ -40,7 +40,7 @@ def test_a_pod_is_created_by_nobody_in_particular() -> None:
     assert (made.namespace, made.name, made.user, made.groups) == ("team-a", "my-nb-0", "", ())
     assert made.object == finished_pod()
     assert made.old_object is None
-    assert not made.dry_run
+    assert made.dry_run is False
 
 
 def test_a_notebook_is_created_as_one() -> None:
@@ -66,10 +66,19 @@ def test_a_stateful_set_becomes_the_pod_that_its_controller_creates() -> None:
         "team-c",
     )
     assert made.user == CONTROLLER
-    assert made.object is not None
-    assert made.object["metadata"]["namespace"] == "team-c"
-    assert made.object["metadata"]["labels"] == {"notebook-name": "decoy", "a": "b"}
-    assert made.object["spec"] == TEMPLATE["spec"]
+    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "nb", "controller": True}
+    assert made.object == {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "nb-0",
+            "generateName": "nb-",
+            "namespace": "team-c",
+            "labels": {"notebook-name": "decoy", "a": "b"},
+            "ownerReferences": [owner],
+        },
+        "spec": TEMPLATE["spec"],
+    }
     decision = mutate(made, snapshot(scan_document(IMAGE)))
     assert decision.subject is not None
     assert decision.subject.notebook == "nb"

@@ -12,6 +12,8 @@ from webhook.core.decision import UNTOUCHED, Decision, Snapshot, answer, mutate,
 from webhook.core.document import Fault
 from webhook.core.manifest import request_for
 from webhook.core.message import MESSAGE_LIMIT, WARNING_LIMIT, policy_denial
+from webhook.core.policy import read_policy
+from webhook.core.policyreview import advise
 from webhook.core.review import Request, ReviewError, parse_review, render_answer
 
 KNOWN = Snapshot()
@@ -76,6 +78,11 @@ def test_the_answer_carries_a_cause_with_its_field_for_each_fault() -> None:
     causes = response["status"]["details"]["causes"]
     assert [cause["field"] for cause in causes] == ["spec.unknown", "spec.stale.after", "spec.a"]
     assert {cause["reason"] for cause in causes} == {"FieldValueInvalid"}
+    assert [cause["message"] for cause in causes] == [
+        "must be one of Deny, Warn, Audit, Off",
+        "must be text",
+        "is not a field here; check its spelling and where it stands",
+    ]
     assert response["auditAnnotations"]["decision"] == "denied"
     assert "patch" not in response
 
@@ -112,6 +119,14 @@ def test_more_values_than_a_policy_can_have_are_refused_without_being_read() -> 
     assert decision.message.startswith(
         "NotebookPolicy default is not valid: spec: must not hold more than 20000 values. "
     )
+
+
+@pytest.mark.parametrize(("count", "unread"), [(20_000, False), (20_001, True)])
+def test_the_values_of_a_policy_are_counted_to_the_last(count: int, *, unread: bool) -> None:
+    # the spec itself and the list are values too
+    message = judge(policy(x=[0] * (count - 2))).message
+    assert ("must not hold more than" in message) is unread
+    assert message.startswith("NotebookPolicy default is not valid: ")
 
 
 def test_a_policy_by_another_name_is_allowed_and_has_no_effect() -> None:
@@ -159,6 +174,44 @@ def test_what_has_no_effect_or_may_surprise_is_warned_of(spec: Json, warning: st
     assert len(warning) <= WARNING_LIMIT
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"registries": {"action": "Off"}},
+        {"registries": {"allow": ["ghcr.io/**"]}},
+        {"stale": {"after": "24h"}},
+        {"stale": {"after": "12h", "action": "Off"}},
+        {"exemptions": [exemption(images=["*/**"], expires="2027-03-31")]},
+        {"exemptions": [exemption(namespaces=[], images=["ghcr.io/**"], expires="2027-03-31")]},
+    ],
+)
+def test_what_is_as_it_seems_is_not_warned_of(spec: Json) -> None:
+    assert judge(policy(**spec)).warnings == ()
+
+
+LAST_DAY = 1774915200.0  # 2026-03-31, the builders' exemption's
+DAY = 86400.0
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (LAST_DAY - 30 * DAY, None),
+        (LAST_DAY - 30 * DAY + 1, "expires in 30 days, at the end of 2026-03-31 UTC"),
+        (LAST_DAY - 2 * DAY + 1, "expires in 2 days, at the end of 2026-03-31 UTC"),
+        (LAST_DAY - 1 * DAY + 1, "expires tomorrow, at the end of 2026-03-31 UTC"),
+        (LAST_DAY + 1, "expires today, at the end of 2026-03-31 UTC"),
+        (LAST_DAY + DAY - 1, "expires today, at the end of 2026-03-31 UTC"),
+        (LAST_DAY + DAY, "expired on 2026-03-31 and does nothing; remove or renew it"),
+    ],
+)
+def test_an_exemption_is_warned_of_from_thirty_days_before_its_last(
+    now: float, said: str | None
+) -> None:
+    warnings = list(advise(read_policy(policy(exemptions=[exemption()])).spec, now))
+    assert warnings == ([] if said is None else [f"exemption legacy {said}"])
+
+
 def test_a_policy_that_asks_for_nothing_is_warned_of() -> None:
     names = ("port-8888", "nb-prefix", "allow-origin", "user-jovyan", "uid-1000", "home-jovyan")
     some = dict.fromkeys(names, "Off")
@@ -198,6 +251,7 @@ def test_a_label_need_not_wait_until_a_wrong_policy_is_mended() -> None:
     assert decision.warnings[0].startswith(
         "it is not valid, and no replica follows it: spec.unknown: must be one of"
     )
+    assert list(answer(decision, KNOWN).causes) == []
     worse = {**held, "spec": {**WRONG, "b": 1}}
     assert judge(worse, old=held).word == "denied"
     assert judge(policy(), old=held).word == "allowed"

@@ -187,6 +187,55 @@ def test_says_what_is_wrong_and_the_cure(text: str, said: str) -> None:
     assert said in fault(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "it is empty: name an image, such as registry.example.com/team/notebook:v1"),
+        (
+            "my_reg.io/x",
+            (
+                "'my_reg.io' is no registry: write HOST or HOST:PORT, "
+                'the host in letters and digits with single "." and inner "-"'
+            ),
+        ),
+        (":v1", "it has no repository name: write NAME:TAG or REGISTRY/NAME:TAG"),
+        (
+            "-x",
+            (
+                "'-x' cannot be part of a repository name: use a-z and 0-9, "
+                'with ".", "_", "__" or "-" only between them'
+            ),
+        ),
+        ("x:", 'tag is empty after ":": write one, such as ":v1", or leave out the ":"'),
+        (
+            "x:-",
+            '\'-\' is no tag: use letters, digits, "_", "." and "-", the last two not at its start',
+        ),
+        (
+            "x@",
+            'digest is empty after "@": write "sha256:" and its hex digits, or leave out the "@"',
+        ),
+        ("x@1", "'1' is no digest: write sha256: and 64 hex digits"),
+    ],
+)
+def test_the_cure_is_told_whole(text: str, said: str) -> None:
+    assert fault(text) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a" * (MAX_LENGTH - 1) + " ", "it has a blank in it"),
+        ("r.io/" + "a" * (MAX_PATH - 1) + "_", "cannot be part of a repository name"),
+        ("x:-" + "a" * (MAX_TAG - 1), "is no tag"),
+        ("-" + "a" * (MAX_DOMAIN - 4) + ".io/x", "is no registry"),
+        ("ghcr.io/x:v1/y:v2", "'x:v1' cannot be part of a repository name"),
+    ],
+)
+def test_what_is_not_too_long_is_not_said_to_be(text: str, said: str) -> None:
+    assert said in fault(text)
+
+
 def test_the_longest_reference_of_all_is_read() -> None:
     text = f"{'a' * 253}:65535/{'b' * MAX_PATH}:{'c' * MAX_TAG}@{SHA512}"
     assert len(text) == MAX_LENGTH

@@ -89,6 +89,8 @@ def test_a_refusal_names_three_registries_and_the_number_of_the_others() -> None
     assert (
         "use r0.example.com/**, r1.example.com/**, r2.example.com/** or 2 more" in decision.message
     )
+    four = judge(finished_pod(), snapshot(scan_document(), registries={"allow": allow[:4]}))
+    assert "r2.example.com/** or 1 more" in four.message
     three = judge(finished_pod(), snapshot(scan_document(), registries={"allow": allow[:3]}))
     assert "use r0.example.com/**, r1.example.com/**, r2.example.com/**." in three.message
 

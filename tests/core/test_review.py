@@ -57,6 +57,24 @@ def test_what_is_no_review_is_refused_with_the_reason(body: bytes, problem: str)
     assert str(caught.value).startswith(problem)
 
 
+@pytest.mark.parametrize(("opening", "closing"), [(b"{}", b""), (b"[]", b""), (b"[{", b"}]")])
+def test_a_body_of_more_objects_and_lists_than_any_review_has_is_not_read(
+    opening: bytes, closing: bytes
+) -> None:
+    """A quarter of a million: reading millions of them would hold a worker for seconds."""
+    each = opening + closing
+    count = 250_000 // (each.count(b"{") + each.count(b"["))
+    with pytest.raises(ReviewError, match="the body holds more than 250000 objects and lists"):
+        parse_review(b"[" + b",".join([each] * count) + b"]")
+    with pytest.raises(ReviewError, match="the body must be an AdmissionReview object, not a list"):
+        parse_review(b"[" + b",".join([each] * (count - 1)) + b"]")
+
+
+def test_a_long_body_of_few_objects_is_read() -> None:
+    padded = review(pod(annotations={"a": "x" * 300_000}))
+    assert parse_review(orjson.dumps(padded)) == read_review(padded)
+
+
 def test_the_last_of_duplicate_keys_counts_as_it_does_in_the_api_server() -> None:
     body = orjson.dumps(review(pod()))
     twice = body.replace(b'"uid":', b'"uid":"first","uid":', 1)

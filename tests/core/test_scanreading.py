@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from tests.core.builders import DIGEST, IMAGE, OTHER_DIGEST, Json, pending_document, scan_document
+from tests.core.places import Path, replaced
 from webhook.core.document import InvalidDocument
 from webhook.core.scan import Scan, ScanDocument, compact, read_scan_document
 from webhook.core.scanreading import _read, read_scan
@@ -146,6 +147,27 @@ def test_whatever_a_document_holds_both_ways_say_the_same(case: str, data: st.Da
             parent[path[-1]] = copy.deepcopy(data.draw(ODD))
     # nan is no equal of itself, and no JSON
     assert same(document) or "nan" in str(document)
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 1, True])
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("metadata",),
+        ("spec",),
+        ("status",),
+        ("status", "facts"),
+        ("status", "checks", 0),
+        ("status", "manifests", 0),
+        ("status", "claim"),
+        ("status", "conditions", 0),
+        ("status", "facts", "accelerators", 0),
+        ("metadata", "labels"),
+    ],
+    ids=lambda path: ".".join(map(str, path)) if isinstance(path, tuple) else None,
+)
+def test_what_must_be_an_object_is_one_for_both_ways(path: Path, value: object) -> None:
+    assert same(replaced(whole(), path, value))
 
 
 FAILS = {"requirement": "uid-1000", "result": "Fail"}

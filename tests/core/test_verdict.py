@@ -179,6 +179,13 @@ def test_the_order_never_matters_in_a_tie(case: str) -> None:
     assert len(found) == 1
 
 
+def test_half_a_second_makes_no_tie() -> None:
+    older = scan_document(name="z", digest=OTHER_DIGEST, resolvedAt="2026-01-01T00:00:00Z")
+    newer = scan_document(name="a", resolvedAt="2026-01-01T00:00:00.5Z")
+    for order in itertools.permutations([older, newer]):
+        assert index(*order).find(parse(IMAGE)).digest == DIGEST
+
+
 def test_a_tie_goes_to_the_one_that_violates() -> None:
     bad = scan_document(name="a", fails={"uid-1000": "root"}, digest=OTHER_DIGEST)
     for order in itertools.permutations([bad, scan_document(name="b")]):
@@ -204,10 +211,18 @@ def test_what_waits_for_its_scan_is_known_to_wait(image: str) -> None:
 
 
 def test_a_result_is_not_hidden_by_a_document_that_waits() -> None:
-    for order in itertools.permutations([scan_document(), pending_document(name="other")]):
+    later = {"phase": "Scanning", "resolvedAt": at(9)}
+    half = scan_document(name="half", digest=None, **later)
+    for order in itertools.permutations([scan_document(), pending_document(name="other"), half]):
         found = index(*order).find(parse(IMAGE))
         assert found.scan is not None
         assert found.pending is None
+
+
+def test_images_without_a_result_are_counted_once_however_many_documents_wait() -> None:
+    assert index().waiting == 0
+    waiting = [pending_document("x", name=name) for name in ("a", "b")]
+    assert index(*waiting, pending_document("y", name="c"), scan_document()).waiting == 2
 
 
 # Tags beside digests

@@ -95,6 +95,14 @@ def test_a_change_leaves_the_index_before_as_it_was_and_shares_what_did_not_chan
     assert [one is a for one in now.scans()] == [True]
 
 
+def test_a_scan_that_goes_and_comes_in_one_change_is_there() -> None:
+    first, second = (made(name, "a:1", {"platforms": ()}) for name in "ab")
+    held = first, second, made("c", "b:1", None)
+    assert build_index(held).updated(held, held) == build_index(held)
+    for gone in held:
+        assert build_index(held).updated([gone], [gone]) == build_index(held)
+
+
 def test_who_was_beaten_comes_back_when_the_winner_goes() -> None:
     old = made("old", "a:1", {"scannedAt": at(1), "resolvedAt": at(1)})
     new = made("new", "a:1", {"scannedAt": at(2), "resolvedAt": at(2)})

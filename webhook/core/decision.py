@@ -7,7 +7,7 @@ state. A decision is reproducible: one snapshot, one policy, one `now`, and its 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from webhook.core import message
 from webhook.core.actions import MODES, Action, mode_of
@@ -49,8 +49,7 @@ class Snapshot:
     requests: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """What was decided, and all that an answer, a record or a person needs of why.
 
     Attributes:
@@ -294,7 +293,7 @@ def answer(decision: Decision, snapshot: Snapshot) -> Answer:
     return Answer(
         allowed=decision.allowed,
         message=decision.message,
-        causes=_causes(decision),
+        causes=() if decision.allowed else _causes(decision),
         warnings=decision.warnings,
         annotations=_annotations(decision, snapshot) if decision.judged else {},
         patch=decision.patch,
@@ -335,6 +334,6 @@ def _annotations(decision: Decision, snapshot: Snapshot) -> dict[str, str]:
         else "",
         "digest": (found.digest or "") if found else "",
         "scan": cut(found.scan.name, 253) if found and found.scan else "",
-        "violations": ",".join(dict.fromkeys(v.rule for v in decision.violations)),
+        "violations": ",".join(dict.fromkeys([v.rule for v in decision.violations])),
     }
     return {key: value for key, value in values.items() if value}

@@ -36,9 +36,12 @@ def _gpu_requests(spec: PodSpec, gpu: GPU) -> list[object]:
     """List the quantities of GPUs that any container names; a claim of dynamic resource allocation counts as one."""
     asked: list[object] = ["claim" for _ in range(1) if spec.claims]
     for container in spec.containers:
-        if container.claims:
+        resources = container.resources
+        if resources is None:
+            continue
+        if resources.claims:
             asked.append("claim")
-        asked += [q for name, q in container.resources.items() if _is_gpu(name, gpu)]
+        asked += [q for name, q in resources.quantities.items() if _is_gpu(name, gpu)]
     return asked
 
 
@@ -62,9 +65,10 @@ def hides_gpus(target: Target, gpu: GPU) -> bool:
 def limit_gpu(target: Target, gpu: GPU) -> Iterator[Operation]:
     """Add the limit to the notebook container, and to its pod what GPU nodes ask for."""
     base, count = f"{target.pointer}/resources", str(gpu.count)
-    if not target.container.has_resources:
+    resources = target.container.resources
+    if resources is None:
         yield add(base, {"limits": {gpu.resource: count}})
-    elif not target.container.has_limits:
+    elif not resources.has_limits:
         yield add(f"{base}/limits", {gpu.resource: count})
     else:
         yield add(f"{base}/limits/{escape(gpu.resource)}", count)

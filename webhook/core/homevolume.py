@@ -11,7 +11,8 @@ _VOLUME = "nbgate-home"
 
 def home_is_mounted(container: Container, home: Home) -> bool:
     """Tell whether the container mounts something at the home's path."""
-    return any((m.path.rstrip("/") or "/") == home.path for m in container.mounts or ())
+    paths = [mount.path.rstrip("/") for mount in container.mounts or ()]
+    return home.path in paths
 
 
 def home_claim(target: Target, home: Home) -> str | None:

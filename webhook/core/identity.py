@@ -57,6 +57,8 @@ def notebook_container(spec: PodSpec, notebook: str) -> Container | None:
     index 0 (kubeflow/kubeflow#5282). None where the spec has no regular container.
     """
     regular = [container for container in spec.containers if container.list == "containers"]
-    named = (c for c in regular if c.name == notebook)
-    others = (c for c in regular if c.name not in INJECTED_SIDECARS)
-    return next(named, None) or next(others, None) or next(iter(regular), None)
+    for container in regular:
+        if container.name == notebook:
+            return container
+    others = (container for container in regular if container.name not in INJECTED_SIDECARS)
+    return next(others, None) or next(iter(regular), None)

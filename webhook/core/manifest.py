@@ -1,7 +1,6 @@
 """Manifests as the requests that the API server would make of them: what `nbgate review` decides on."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from webhook.core import policyreview
@@ -83,7 +82,7 @@ def _created_by_controller(request: Request, document: Mapping[str, Any]) -> Req
         "ownerReferences": [owner],
     }
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template.get("spec")}
-    return replace(request, name=f"{request.name}-0", user=_STATEFULSET_CONTROLLER, object=pod)
+    return request._replace(name=f"{request.name}-0", user=_STATEFULSET_CONTROLLER, object=pod)
 
 
 def _whole_template(template: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -122,6 +122,8 @@ def warning(violation: Violation) -> str:
 
 def bounded(warnings: Sequence[str]) -> tuple[str, ...]:
     """Cut each warning, and their number, to what reaches a client whole."""
+    if not warnings:
+        return ()
     cleaned = tuple(dict.fromkeys(cut(text, WARNING_LIMIT) for text in warnings))
     if len(cleaned) <= WARNINGS_LIMIT:
         return cleaned

@@ -153,7 +153,13 @@ def apply_patch(source: Mapping[str, Any], operations: Sequence[Operation]) -> d
     except orjson.JSONEncodeError:
         raise Malformed("", "nests deeper than 254 levels") from None
     try:
-        patched = jsonpatch.JsonPatch(list(operations)).apply(copy, in_place=True)
-    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
+        for operation in operations:
+            copy = _KINDS[operation["op"]](operation).apply(copy)
+    except (*_FAULTS, KeyError, TypeError) as error:
         raise PatchError(f"the patch does not apply: {error}") from error
-    return dict(patched)
+    return dict(copy)
+
+
+# A JsonPatch reads each operation twice: to check it, and to apply it, which checks it too.
+_KINDS = jsonpatch.JsonPatch.operations
+_FAULTS = (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException)

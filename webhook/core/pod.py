@@ -4,9 +4,9 @@ One visitor, `PodSpec.containers`, knows all container lists and their paths: re
 ephemeral. A rule that looks at images looks at all of them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any, Literal, NamedTuple
 
 from webhook.core.reading import (
     Malformed,
@@ -27,8 +27,7 @@ CONTAINERS_LIMIT = 200
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 
 
-@dataclass(frozen=True, slots=True)
-class EnvVar:
+class EnvVar(NamedTuple):
     """One environment variable; `value` is None where it comes from elsewhere (valueFrom); `source` is its JSON."""
 
     name: str
@@ -36,16 +35,14 @@ class EnvVar:
     source: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """One volume mount."""
 
     volume: str
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecurityContext:
+class SecurityContext(NamedTuple):
     """What nbgate looks at in a container's or a pod's security context."""
 
     run_as_user: int | None = None
@@ -53,52 +50,57 @@ class SecurityContext:
     fs_group: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Container:
+class Resources(NamedTuple):
+    """What a container asks for.
+
+    Attributes:
+        quantities: by resource, limits over requests.
+        has_limits: the field is there; a patch must else add it first.
+        claims: it claims a device by dynamic resource allocation.
+    """
+
+    quantities: Mapping[str, object]
+    has_limits: bool
+    claims: bool
+
+
+class Container(NamedTuple):
     """One container of any list.
 
     Attributes:
         path: where it stands in the spec, as `containers[0]`.
-        env: None where the field is absent: a patch must then add the list first. So for `mounts` and `security`.
-        resources: quantities by resource, limits over requests.
-        claims: it claims a device by dynamic resource allocation.
+        env: None where the field is absent: a patch must then add the list first. So for `mounts`, `security` and
+            `resources`.
     """
 
     list: ContainerList
-    index: int
+    position: int
     name: str
     image: str
     env: tuple[EnvVar, ...] | None
     mounts: tuple[Mount, ...] | None
     security: SecurityContext | None
-    resources: Mapping[str, object]
-    has_resources: bool
-    has_limits: bool
-    claims: bool
-    native_sidecar: bool
+    resources: Resources | None
 
     @property
     def path(self) -> str:
         """The place in the spec, for people."""
-        return f"{self.list}[{self.index}]"
+        return f"{self.list}[{self.position}]"
 
     @property
     def pointer(self) -> str:
         """The place in the spec, as a JSON Pointer."""
-        return f"/{self.list}/{self.index}"
+        return f"/{self.list}/{self.position}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume:
-    """One volume: its name, the claim that it mounts, and whether it is an emptyDir."""
+class Volume(NamedTuple):
+    """One volume: its name, and the claim that it mounts."""
 
     name: str
     claim: str | None
-    empty_dir: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodSpec:
+class PodSpec(NamedTuple):
     """A pod's spec, or a Notebook's template's.
 
     Attributes:
@@ -110,13 +112,12 @@ class PodSpec:
     containers: tuple[Container, ...]
     volumes: tuple[Volume, ...] | None
     security: SecurityContext | None
-    tolerations: tuple[Mapping[str, Any], ...] | None
+    tolerations: Sequence[Mapping[str, Any]] | None
     runtime_class: str | None
     claims: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
+class Metadata(NamedTuple):
     """What nbgate looks at in an object's metadata; `owner` is the controlling owner, as (kind, name)."""
 
     name: str
@@ -160,10 +161,10 @@ def read_spec(spec: Mapping[str, Any]) -> PodSpec:
     of them would hold a worker for seconds.
     """
     return PodSpec(
-        containers=tuple(c for name in LISTS for c in read_containers(spec, name)),
+        containers=tuple(chain.from_iterable(read_containers(spec, name) for name in LISTS)),
         volumes=each(spec, "volumes", _volume),
         security=inside(spec, "securityContext", _security),
-        tolerations=each(spec, "tolerations", lambda _, item: item),
+        tolerations=objects(spec, "tolerations"),
         runtime_class=text(spec, "runtimeClassName"),
         claims=bool(objects(spec, "resourceClaims")),
     )
@@ -172,28 +173,30 @@ def read_spec(spec: Mapping[str, Any]) -> PodSpec:
 def read_containers(source: Mapping[str, Any], name: ContainerList) -> tuple[Container, ...]:
     """Read one list of containers. Raises Malformed."""
     held = source.get(name)
+    if held is None:
+        return ()
     if isinstance(held, list) and len(held) > CONTAINERS_LIMIT:
         raise Malformed(name, f"holds more than {CONTAINERS_LIMIT} containers: split the pod")
-    return each(source, name, lambda index, item: _container(name, index, item)) or ()
+    return each(source, name, lambda position, item: _container(name, position, item)) or ()
 
 
-def _container(name: ContainerList, index: int, item: Mapping[str, Any]) -> Container:
-    limits = inside(item, "resources", lambda held: mapping(held, "limits"))
-    requests = inside(item, "resources", lambda held: mapping(held, "requests"))
+def _container(name: ContainerList, position: int, item: Mapping[str, Any]) -> Container:
     return Container(
         list=name,
-        index=index,
+        position=position,
         name=text(item, "name") or "",
         image=text(item, "image") or "",
         env=each(item, "env", _env),
         mounts=each(item, "volumeMounts", _mount),
         security=inside(item, "securityContext", _security),
-        resources={**(requests or {}), **(limits or {})} if requests or limits else {},
-        has_resources=item.get("resources") is not None,
-        has_limits=limits is not None,
-        claims=bool(inside(item, "resources", lambda held: objects(held, "claims"))),
-        native_sidecar=name == "initContainers" and text(item, "restartPolicy") == "Always",
+        resources=inside(item, "resources", _resources),
     )
+
+
+def _resources(held: Mapping[str, Any]) -> Resources:
+    limits, requests = mapping(held, "limits"), mapping(held, "requests")
+    quantities = {**requests, **limits} if requests and limits else limits or requests or {}
+    return Resources(quantities, limits is not None, bool(objects(held, "claims")))
 
 
 def _env(_: int, item: Mapping[str, Any]) -> EnvVar:
@@ -209,9 +212,12 @@ def _mount(_: int, item: Mapping[str, Any]) -> Mount:
 def _volume(_: int, item: Mapping[str, Any]) -> Volume:
     return Volume(
         name=text(item, "name") or "",
-        claim=inside(item, "persistentVolumeClaim", lambda claim: text(claim, "claimName")),
-        empty_dir=mapping(item, "emptyDir") is not None,
+        claim=inside(item, "persistentVolumeClaim", _claim_name),
     )
+
+
+def _claim_name(claim: Mapping[str, Any]) -> str | None:
+    return text(claim, "claimName")
 
 
 def _security(context: Mapping[str, Any]) -> SecurityContext:

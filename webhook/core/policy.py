@@ -5,6 +5,7 @@ impossible values are refused, all at once, each with its path.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -376,8 +377,8 @@ class PolicySpec(Strict):
 
     @model_validator(mode="after")
     def _names_once(self) -> "PolicySpec":
-        names = [exemption.name for exemption in self.exemptions]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        names = Counter(exemption.name for exemption in self.exemptions)
+        twice = sorted(name for name, times in names.items() if times > 1)
         if twice:
             raise ValueError(
                 f"exemptions: the name {twice[0]} stands twice; a record must tell them apart"

@@ -5,7 +5,7 @@ step while the exception passes, so that the path costs nothing when all is well
 `null` reads as absent, as it does in Go's decoder.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -111,9 +111,11 @@ def texts(source: Mapping[str, Any], key: str) -> Mapping[str, str]:
 
 def inside(source: Mapping[str, Any], key: str, read: Callable[[Mapping[str, Any]], T]) -> T | None:
     """Read an object with `read`, or None where it is absent. Raises Malformed."""
-    value = mapping(source, key)
+    value = source.get(key)
     if value is None:
         return None
+    if not isinstance(value, dict):
+        raise _wrong(key, "an object", value)
     try:
         return read(value)
     except Malformed as error:
@@ -125,14 +127,12 @@ def each(
 ) -> tuple[T, ...] | None:
     """Read every object of a list with `read(index, object)`, or None where the list is absent. Raises Malformed."""
     items = objects(source, key)
-    return None if items is None else tuple(_each(key, items, read))
-
-
-def _each(
-    key: str, items: Sequence[Mapping[str, Any]], read: Callable[[int, Mapping[str, Any]], T]
-) -> Iterator[T]:
-    for index, item in enumerate(items):
-        try:
-            yield read(index, item)
-        except Malformed as error:
-            raise error.under(f"{key}[{index}]") from None
+    if items is None:
+        return None
+    found: list[T] = []
+    try:
+        for index, item in enumerate(items):
+            found.append(read(index, item))
+    except Malformed as error:
+        raise error.under(f"{key}[{len(found)}]") from None
+    return tuple(found)

@@ -7,7 +7,7 @@ HTTP 200 even for a denial, `apiVersion`, `kind` and `uid` echoed, `patch` and `
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import orjson
 
@@ -27,8 +27,7 @@ class ReviewError(ValueError):
     """The bytes are not an AdmissionReview that can be decided on; the message names the field and the cure."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """One admission request.
 
     Attributes:
@@ -60,7 +59,8 @@ def parse_review(body: bytes) -> Request:
     Raises:
         ReviewError: the body is no JSON, no AdmissionReview, of another version, or a field has a wrong type.
     """
-    if body.count(b"{") + body.count(b"[") > _VALUES_LIMIT:
+    # a shorter body cannot hold so many
+    if len(body) > _VALUES_LIMIT and body.count(b"{") + body.count(b"[") > _VALUES_LIMIT:
         raise ReviewError(f"the body holds more than {_VALUES_LIMIT} objects and lists")
     try:
         document = orjson.loads(body)
@@ -166,8 +166,7 @@ class Cause:
     field: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What the API server is told.
 
     Attributes:
@@ -177,10 +176,10 @@ class Answer:
     """
 
     allowed: bool
+    annotations: Mapping[str, str]
     message: str = ""
     causes: Sequence[Cause] = ()
     warnings: Sequence[str] = ()
-    annotations: Mapping[str, str]
     patch: Sequence[Mapping[str, Any]] = ()
 
 

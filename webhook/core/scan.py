@@ -143,7 +143,8 @@ class ScanSpec(Lenient):
 
     Attributes:
         image: a reference, by tag or by digest, as a notebook names it.
-        interval: how often the tag is resolved again, such as 24h; 24h where it is left out.
+        interval: how often the tag is resolved again, such as 24h; 24h where it is left out, and never more often than
+            once a minute.
     """
 
     image: Image
@@ -371,13 +372,14 @@ def _note(status: ScanStatus) -> str:
     return next((c.message for c in status.conditions if c.message), "")
 
 
-def scan_name(image: str) -> str:
+def scan_name(image: str, *, digits: int = 10) -> str:
     """Derive the name of an image's ImageScan: a readable part, then 10 hex of sha256(canonical reference).
 
-    The readable part is the last path component and the tag, as a DNS label. Raises InvalidReference.
+    The readable part is the last path component and the tag, as a DNS label. Two images may come to one name, by a
+    search of minutes: whoever finds it taken by another image gives more `digits`. Raises InvalidReference.
     """
     reference = parse(image)
     last = reference.path.rpartition("/")[2]
     readable = re.sub(r"[^a-z0-9]+", "-", f"{last}-{reference.tag or ''}".lower()).strip("-")[:50]
-    digest = hashlib.sha256(reference.canonical.encode()).hexdigest()[:10]
+    digest = hashlib.sha256(reference.canonical.encode()).hexdigest()[:digits]
     return f"{readable.strip('-')}-{digest}"

@@ -1,8 +1,7 @@
 """What a request asks nbgate to judge: a notebook's pod, a Notebook, or containers added to a running pod."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from webhook.core.identity import is_notebook, notebook_container, notebook_names
 from webhook.core.pod import (
@@ -23,8 +22,7 @@ _HANDLED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Subject(NamedTuple):
     """One object to judge.
 
     Attributes:
@@ -157,5 +155,5 @@ def _ephemeral(request: Request, meta: Metadata, source: Mapping[str, Any]) -> S
 
 
 def _serving(spec: PodSpec, names: tuple[str, ...]) -> tuple[Container, ...]:
-    found = (notebook_container(spec, name) for name in names)
+    found = [notebook_container(spec, name) for name in names]
     return tuple({c.path: c for c in found if c is not None}.values())

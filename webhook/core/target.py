@@ -1,8 +1,7 @@
 """The pod to patch and to judge, and the operations of JSON Patch (RFC 6902) in which its patch is written."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from webhook.core.pod import Container, PodSpec
 from webhook.core.reference import Reference
@@ -11,8 +10,7 @@ from webhook.core.verdict import Finding
 Operation = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(NamedTuple):
     """A notebook's pod: its spec, its notebook's container, and what is known about that container's image."""
 
     namespace: str

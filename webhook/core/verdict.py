@@ -10,13 +10,13 @@ changes make a new index without a look at all scans: what did not change is sha
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
+from typing import NamedTuple
 
 from webhook.core.reference import Reference
 from webhook.core.scan import Scan, Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """What is known about one reference.
 
     Attributes:
@@ -170,10 +170,7 @@ def _update(
     winners, contested = dict(claims.winners), dict[str, set[Scan]]()
     for scan in gone:
         for key in keys_of(scan):
-            if key not in contested and key not in claims.rivals:
-                del winners[key]
-            else:
-                contested.setdefault(key, set(claims.rivals.get(key, ()))).discard(scan)
+            contested.setdefault(key, set(claims.rivals.get(key, ()))).discard(scan)
     for scan in come:
         for key in keys_of(scan):
             held = winners.setdefault(key, scan)

@@ -22,7 +22,7 @@ def judge(pod: str, body: bytes, place: Place) -> Iterator[Finding]:
     where, cure = f"pod/{pod}", f"{place.here} logs {pod} --tail=20"
     try:
         told = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         yield unknown("answers /readyz with something that is not nbgate's", where, cure)
         return
     conditions = objects(told, "conditions")

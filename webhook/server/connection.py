@@ -37,7 +37,7 @@ class Connection:
     Attributes:
         deadline: when to close it, in monotonic seconds.
         since: when it came, or ended its last request.
-        watched: the events that the poller watches it for; 0 while a thread has it.
+        watched: the events that the poller watches it for.
         busy: a thread has its request; then nothing else touches it.
         keeps: whether it may carry another request after its present answer.
         reserved: bytes that are counted for it, of its present request or of an answer that it does not take.

@@ -1,6 +1,7 @@
 """The API server's patience, as its `?timeout=` tells it."""
 
 import re
+from functools import lru_cache
 
 # It rounds what is left up to whole seconds (k8s.io/apiserver, webhook dispatchers), so up to a second of it may not be
 # there; half is kept back, for the answer's way too.
@@ -12,6 +13,8 @@ _PART = re.compile(r"([0-9.]+)(h|ms|m|s)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
+# a cluster's API servers send the same few again and again; gunicorn bounds how long a query is
+@lru_cache(maxsize=64)
 def parse_timeout(query: str) -> float | None:
     """Read the timeout of a query string into seconds, None where there is none. Raises ValueError with the cure."""
     named = _TIMEOUT.search(query)

@@ -22,9 +22,14 @@ class Condition:
     required: bool = True
 
 
+def is_ready(conditions: Sequence[Condition]) -> bool:
+    """Tell whether all that is required holds."""
+    return all(condition.ok or not condition.required for condition in conditions)
+
+
 def render(conditions: Sequence[Condition]) -> tuple[int, bytes]:
     """Write the HTTP status and the body of `/readyz`."""
-    ready = all(condition.ok or not condition.required for condition in conditions)
+    ready = is_ready(conditions)
     body = {
         "ready": ready,
         "conditions": [

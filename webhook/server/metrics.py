@@ -5,6 +5,7 @@ Names and labels are a contract: dashboards and alerts rest on them.
 
 import platform
 from collections.abc import Mapping
+from functools import cache
 
 from prometheus_client import (
     CollectorRegistry,
@@ -43,13 +44,13 @@ class Metrics:
         self._state_metrics()
 
     def _admission_metrics(self) -> None:
-        self._requests = Counter(
+        requests = Counter(
             "nbgate_admission_requests",
             "Admission requests by what became of them; error: could not decide, or not a review.",
             ["endpoint", "operation", "decision"],
             registry=self._registry,
         )
-        self._duration = Histogram(
+        duration = Histogram(
             "nbgate_admission_duration_seconds",
             "From the whole request being received to the answer.",
             ["endpoint"],
@@ -62,12 +63,16 @@ class Metrics:
             ["requirement", "action"],
             registry=self._registry,
         )
-        self._lookups = Counter(
+        lookups = Counter(
             "nbgate_scan_lookups",
             "Look-ups of notebook images: hit, stale, or miss.",
             ["result"],
             registry=self._registry,
         )
+        # what every request counts is looked up once: the labels of these are few
+        self._requests = cache(requests.labels)
+        self._duration = cache(duration.labels)
+        self._lookups = cache(lookups.labels)
         self._exemptions = Counter(
             "nbgate_exemptions_used",
             "Violations waived, by the policy's exemption.",
@@ -115,20 +120,20 @@ class Metrics:
         self, endpoint: str, operation: str, decision: Decision, seconds: float, *, stale: bool
     ) -> None:
         """Count one decision and the violations, exemptions and look-up in it."""
-        self._requests.labels(endpoint, operation, decision.word).inc()
-        self._duration.labels(endpoint).observe(seconds)
+        self._requests(endpoint, operation, decision.word).inc()
+        self._duration(endpoint).observe(seconds)
         for violation in decision.violations:
             self._violations.labels(violation.rule, violation.action.label).inc()
         for name in decision.exemptions:
             self._exemptions.labels(name).inc()
         if decision.use is not None and decision.use.finding is not None:
             found = decision.use.finding.scan is not None
-            self._lookups.labels("stale" if stale else "hit" if found else "miss").inc()
+            self._lookups("stale" if stale else "hit" if found else "miss").inc()
 
     def failed(self, endpoint: str, operation: str = "") -> None:
         """Count a request that was not decided."""
         known = operation if operation in _OPERATIONS else "unknown"
-        self._requests.labels(endpoint, known, "error").inc()
+        self._requests(endpoint, known, "error").inc()
 
     def overloaded(self) -> None:
         """Count a request that was turned away."""

@@ -29,6 +29,8 @@ class Edge:
         grace: seconds between that moment and the last new connection.
         overloaded: counts a request that was turned away.
         ended: called when the worker ends in good order, after its last answer.
+        turns_away: set while the worker is not ready. It decides all the same, by what it knows; but each answer ends
+            its connection, so that the API server, which keeps them for long, comes to a replica that is ready.
     """
 
     app: Flask
@@ -37,6 +39,7 @@ class Edge:
     overloaded: Callable[[], None]
     ended: Callable[[], None] = lambda: None
     draining: threading.Event = field(default_factory=threading.Event)
+    turns_away: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from concurrent.futures import Future
+from collections import deque
 from typing import Any
 
 from gunicorn.http import wsgi
@@ -26,6 +26,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from webhook.server.connection import WRITE_SECONDS, Connection, Wait
 from webhook.server.signals import IGNORED_SIGNALS
 from webhook.server.status import render_http
+from webhook.server.threads import Threads
 
 # Requests that wait or run in one worker. At half a millisecond each the last of them waits an eighth of a second, well
 # inside the API server's timeout of seconds.
@@ -34,6 +35,9 @@ MAX_IN_FLIGHT = 256
 MAX_HELD_BYTES = 64 * 1024 * 1024
 # A request of this size is taken in even when large ones have used that up: it is what the API server usually sends.
 _SMALL_BYTES = 64 * 1024
+# While one of 7 MiB is decided it takes up to 200 MB more: four at once took more than a replica has. Larger ones than
+# this wait for one another, and the other threads are for the rest.
+_LARGE_BYTES = 1024 * 1024
 # Kept free for clients that come: the longest idle are closed for them.
 _SPARE_CONNECTIONS = 8
 _SWEEP_SECONDS = 0.25
@@ -49,10 +53,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._connections: set[Connection] = set()
         self._in_flight = 0
         self._held_bytes = 0
+        self._large: deque[tuple[Connection, bytes, float]] = deque()
+        self._has_large = False
         self._last_sweep = 0.0
         self._next_complaint = 0.0
         self._drain_until: float | None = None
         self.inherited: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def get_thread_pool(self) -> Threads:
+        """Start the threads that answer; gunicorn ends them."""
+        return Threads(self.cfg.threads)
 
     # -- signals ---------------------------------------------------------------------------------
 
@@ -87,16 +97,26 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Tell whether the worker is on its way out."""
         return self._drain_until is not None or not self.alive
 
+    def is_parent_alive(self) -> bool:
+        """Tell whether the arbiter is there; without it the worker ends, and every answer its connection."""
+        there = bool(super().is_parent_alive())
+        if not there:
+            self.alive = False
+        return there
+
     # -- the main loop ---------------------------------------------------------------------------
 
     def notify(self) -> None:
-        """Do what every turn of gunicorn's loops does: tell the arbiter, close the overdue, end the grace."""
-        super().notify()
+        """Do what every turn of gunicorn's loops does: end the grace, and at times tell the arbiter, close the overdue.
+
+        The arbiter is patient for 30 s; to tell it takes a system call.
+        """
         now = time.monotonic()
         if self._drain_until is not None and now >= self._drain_until:
             self.alive = False
         if now - self._last_sweep >= _SWEEP_SECONDS:
             self._last_sweep = now
+            super().notify()
             self._sweep(now)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
@@ -137,7 +157,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._make_room()
 
     def _complain(self, problem: str) -> None:
-        """Say that no client can be taken in: once in a while, for it goes on as long as clients wait."""
+        """Say that a client cannot be served: once in a while, for it goes on as long as clients wait."""
         now = time.monotonic()
         if now >= self._next_complaint:
             self._next_complaint = now + _COMPLAINT_SECONDS
@@ -173,8 +193,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
         The poller hands out events in batches: what one of them leads to may overtake another.
         """
-        if connection in self._connections and not connection.busy:
+        if connection not in self._connections:
+            return
+        if connection.busy:
+            # What a client sends ahead of its answer waits in the socket. Few do: so only then the poller is told.
+            self._unwatch(connection)
+            return
+        try:
             self._advance(connection)
+        except MemoryError:
+            self._complain("out of memory")
+            self._close(connection)
 
     def _watch(self, connection: Connection, events: int) -> None:
         if connection.watched == events:
@@ -204,22 +233,35 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if self._in_flight >= MAX_IN_FLIGHT:
             self._refuse(connection, "too many requests at once")
             return
-        self._unwatch(connection)
-        self._in_flight += 1
         data = connection.take()
-        future = self.tpool.submit(self._serve, connection, data, time.monotonic())
-        future.add_done_callback(lambda done: self.method_queue.defer(self._done, connection, done))
+        self._in_flight += 1
+        if connection.reserved > _LARGE_BYTES:
+            self._large.append((connection, data, time.monotonic()))
+            self._submit_large()
+        else:
+            self._submit(connection, data, time.monotonic())
+
+    def _submit_large(self) -> None:
+        """Give a thread the next large request, when it has done with the last one."""
+        if self._large and not self._has_large:
+            self._has_large = True
+            self._submit(*self._large.popleft())
+
+    def _submit(self, connection: Connection, data: bytes, arrived: float) -> None:
+        self.tpool.submit(self._answer, connection, data, arrived)
 
     def _refuse(self, connection: Connection, problem: str) -> None:
         self.app.edge.overloaded()
         connection.refuse(render_http(503, problem))
         self._linger(connection)
 
-    def _done(self, connection: Connection, done: "Future[bool]") -> None:
+    def _done(self, connection: Connection) -> None:
         self._in_flight -= 1
+        if connection.reserved > _LARGE_BYTES:
+            self._has_large = False
+            self._submit_large()
         self._release(connection)
         connection.busy = False
-        connection.keeps = done.exception() is None and done.result()
         if not connection.outgoing:
             self._finish(connection)
             return
@@ -261,6 +303,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     # -- in a thread -----------------------------------------------------------------------------
 
+    def _answer(self, connection: Connection, data: bytes, arrived: float) -> None:
+        """Answer one whole request, and give the connection back to the main loop, whatever happens."""
+        connection.keeps = False
+        try:
+            connection.keeps = self._serve(connection, data, arrived)
+        finally:
+            self.method_queue.defer(self._done, connection)
+
     def _serve(self, connection: Connection, data: bytes, arrived: float) -> bool:
         """Answer one whole request; say whether the connection may carry another."""
         try:
@@ -290,7 +340,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         environ["wsgi.multithread"] = True
         environ["nbgate.arrived"] = arrived
         environ["nbgate.verified"] = connection.verified
-        if self.draining or not whole:
+        if self.draining or self.app.edge.turns_away.is_set() or not whole:
             response.force_close()
         body = self.wsgi(environ, response.start_response)
         try:

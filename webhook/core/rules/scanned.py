@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from webhook.core.policy import PolicySpec
 from webhook.core.rules.violation import ImageUse, Violation
+from webhook.core.scan import Scan
 
 
 def judge(
@@ -19,19 +20,20 @@ def judge(
 
     `asked` says that a scan of an image that nothing is known of is asked for.
     """
-    if use.finding is None or use.reference is None:
+    finding = use.finding
+    if finding is None:
         return
     field = f"{spec_path}{use.container.path}.image"
-    if use.finding.scan is None:
+    if finding.scan is None:
         yield Violation(
             rule="unscanned",
             action=policy.unscanned,
-            message=_waiting(use, asked=asked),
+            message=_waiting(finding.pending, asked=asked),
             field=field,
             use=use,
             known=False,
         )
-    elif use.finding.stale(now, policy.stale.seconds):
+    elif finding.stale(now, policy.stale.seconds):
         yield Violation(
             rule="stale",
             action=policy.stale.action,
@@ -42,8 +44,7 @@ def judge(
         )
 
 
-def _waiting(use: ImageUse, *, asked: bool) -> str:
-    pending = use.finding.pending if use.finding else None
+def _waiting(pending: Scan | None, *, asked: bool) -> str:
     if pending is None and asked:
         return "its scan is asked for: the notebook starts when the scan is done"
     if pending is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from webhook.core.actions import Action
 from webhook.core.imagepattern import ImagePattern
@@ -12,8 +13,7 @@ from webhook.core.requirements import RuleId
 from webhook.core.verdict import Finding
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageUse:
+class ImageUse(NamedTuple):
     """One container's image, read and looked up.
 
     Attributes:
