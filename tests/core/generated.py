@@ -81,6 +81,7 @@ _SOURCES_OF_VOLUMES: st.SearchStrategy[Json] = st.one_of(
     st.sampled_from(_CLAIMS).map(lambda claim: {"persistentVolumeClaim": {"claimName": claim}}),
     st.just({"emptyDir": {}}),
     st.just({"secret": {"secretName": "s"}}),
+    st.sampled_from(IMAGES).map(lambda image: {"image": {"reference": image}}),
 )
 VOLUMES = st.lists(
     st.builds(

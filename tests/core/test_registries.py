@@ -24,6 +24,8 @@ from tests.core.builders import (
 from tests.core.deciding import found, judge
 from webhook.core.actions import Action
 from webhook.core.decision import mutate
+from webhook.core.pod import CONTAINERS_LIMIT
+from webhook.core.review import ReviewError
 
 PINNED = f"{IMAGE}@{DIGEST}"
 
@@ -44,6 +46,29 @@ def test_every_containers_image_must_be_a_reference(which: str, image: str) -> N
     index = 1 if which == "containers" else 0
     assert found(decision) == {"reference": "Deny"}
     assert decision.denied[0].field == f"spec.{which}[{index}].image"
+
+
+def with_volumes(*references: object) -> Json:
+    source = finished_pod()
+    images = [{"name": f"v{n}", "image": {"reference": r}} for n, r in enumerate(references)]
+    return {**source, "spec": {**source["spec"], "volumes": [*source["spec"]["volumes"], *images]}}
+
+
+def test_an_image_that_is_a_volume_must_be_from_an_allowed_registry() -> None:
+    known = snapshot(scan_document(), **ALLOWED)
+    source = with_volumes("ghcr.io/kubeflow/data:1", "ghcr.io.evil.com/kubeflow/data:1")
+    last = len(source["spec"]["volumes"]) - 1
+    (denied,) = judge(source, known).denied
+    assert (denied.rule, denied.field) == ("registry", f"spec.volumes[{last}].image.reference")
+    assert "image volume v1: " in judge(source, known).message
+    assert found(judge(with_volumes("ghcr.io/kubeflow/data:1", None), known)) == {}
+    assert found(judge(with_volumes(" x"))) == {"reference": "Deny"}
+
+
+def test_a_pod_has_no_more_images_as_volumes_than_it_may_have_containers() -> None:
+    assert judge(with_volumes(*["x:1"] * CONTAINERS_LIMIT)).word == "allowed"
+    with pytest.raises(ReviewError, match="volumes holds more than 200 images"):
+        judge(with_volumes(*["x:1"] * (CONTAINERS_LIMIT + 1)))
 
 
 @pytest.mark.parametrize("which", LISTS)

@@ -62,6 +62,7 @@ _KINDS = {
     "containers": "container",
     "initContainers": "init container",
     "ephemeralContainers": "ephemeral container",
+    "volumes": "image volume",
 }
 
 

@@ -1,10 +1,10 @@
 """Pod specs as frozen values: every field that a rule or a patch looks at, read once.
 
 One visitor, `PodSpec.containers`, knows all container lists and their paths: regular, init (with native sidecars) and
-ephemeral. A rule that looks at images looks at all of them.
+ephemeral; and after them the volumes that are images. A rule that looks at images looks at all of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal, NamedTuple
 
@@ -20,7 +20,7 @@ from webhook.core.reading import (
     texts,
 )
 
-ContainerList = Literal["containers", "initContainers", "ephemeralContainers"]
+ContainerList = Literal["containers", "initContainers", "ephemeralContainers", "volumes"]
 LISTS: tuple[ContainerList, ...] = ("containers", "initContainers", "ephemeralContainers")
 # Many times what a node can run for one pod; kubelet starts them one by one.
 CONTAINERS_LIMIT = 200
@@ -65,7 +65,7 @@ class Resources(NamedTuple):
 
 
 class Container(NamedTuple):
-    """One container of any list.
+    """One container of any list; or a volume that is an image (Kubernetes 1.31 and newer), of which nothing runs.
 
     Attributes:
         path: where it stands in the spec, as `containers[0]`.
@@ -88,23 +88,29 @@ class Container(NamedTuple):
         return f"{self.list}[{self.position}]"
 
     @property
+    def image_path(self) -> str:
+        """The place of its image in the spec, for people."""
+        return f"{self.path}.image.reference" if self.list == "volumes" else f"{self.path}.image"
+
+    @property
     def pointer(self) -> str:
         """The place in the spec, as a JSON Pointer."""
         return f"/{self.list}/{self.position}"
 
 
 class Volume(NamedTuple):
-    """One volume: its name, and the claim that it mounts."""
+    """One volume: its name, the claim that it mounts, and the image that it is."""
 
     name: str
     claim: str | None
+    image: str | None
 
 
 class PodSpec(NamedTuple):
     """A pod's spec, or a Notebook's template's.
 
     Attributes:
-        containers: of every list, regular ones first.
+        containers: of every list, regular ones first, volumes that are images last.
         volumes: None where the field is absent. So for `security` and `tolerations`.
         claims: it claims devices by dynamic resource allocation.
     """
@@ -160,9 +166,11 @@ def read_spec(spec: Mapping[str, Any]) -> PodSpec:
     A spec of more than CONTAINERS_LIMIT containers of one list is refused: each costs time in every rule, and megabytes
     of them would hold a worker for seconds.
     """
+    volumes = each(spec, "volumes", _volume)
+    listed = chain.from_iterable(read_containers(spec, name) for name in LISTS)
     return PodSpec(
-        containers=tuple(chain.from_iterable(read_containers(spec, name) for name in LISTS)),
-        volumes=each(spec, "volumes", _volume),
+        containers=(*listed, *_image_volumes(volumes)),
+        volumes=volumes,
         security=inside(spec, "securityContext", _security),
         tolerations=objects(spec, "tolerations"),
         runtime_class=text(spec, "runtimeClassName"),
@@ -213,7 +221,30 @@ def _volume(_: int, item: Mapping[str, Any]) -> Volume:
     return Volume(
         name=text(item, "name") or "",
         claim=inside(item, "persistentVolumeClaim", _claim_name),
+        image=inside(item, "image", _reference),
     )
+
+
+def _reference(image: Mapping[str, Any]) -> str | None:
+    return text(image, "reference")
+
+
+def _image_volumes(volumes: Sequence[Volume] | None) -> Iterator[Container]:
+    """Give the volumes that are images. Raises Malformed where they are more than a pod may have containers."""
+    found = [pair for pair in enumerate(volumes or ()) if pair[1].image is not None]
+    if len(found) > CONTAINERS_LIMIT:
+        raise Malformed("volumes", f"holds more than {CONTAINERS_LIMIT} images: split the pod")
+    for position, volume in found:
+        yield Container(
+            list="volumes",
+            position=position,
+            name=volume.name,
+            image=volume.image or "",
+            env=None,
+            mounts=None,
+            security=None,
+            resources=None,
+        )
 
 
 def _claim_name(claim: Mapping[str, Any]) -> str | None:

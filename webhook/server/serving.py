@@ -108,6 +108,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "post_fork": _hand_over,
             "worker_exit": _end,
             "preload_app": False,
+            # one parser, whatever else is installed: "auto" takes another one that it finds
+            "http_parser": "python",
         }
         for name, value in settings.items():
             self.cfg.set(name, value)

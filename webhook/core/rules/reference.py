@@ -1,7 +1,7 @@
 """[reference] Every container's image is an image reference.
 
 Why: a blank or a missing tag ends in InvalidImageName, which Kubeflow's form never shows (kubeflow/kubeflow#6621).
-Looks at: the image of every container, of all lists. Action: always Deny.
+Looks at: the image of every container, of all lists, and those that volumes are. Action: always Deny.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,6 @@ def judge(use: ImageUse, spec_path: str) -> Iterator[Violation]:
             rule="reference",
             action=Action.DENY,
             message=use.problem,
-            field=f"{spec_path}{use.container.path}.image",
+            field=f"{spec_path}{use.container.image_path}",
             use=use,
         )

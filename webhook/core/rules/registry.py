@@ -1,7 +1,8 @@
 """[registry] Every container's image comes from an allowed registry.
 
 Why: a platform team vouches for what it can scan and pull; an init or ephemeral container runs as much as the notebook.
-Looks at: the image of every container, of all lists. Action: `registries.action`; an empty `allow` allows any.
+Looks at: the image of every container, of all lists, and those that volumes are. Action: `registries.action`; an empty
+`allow` allows any.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ def judge(use: ImageUse, policy: PolicySpec, spec_path: str) -> Iterator[Violati
         rule="registry",
         action=policy.registries.action,
         message=f"{use.reference.repository} is not in an allowed registry: use {_some(allow)}",
-        field=f"{spec_path}{use.container.path}.image",
+        field=f"{spec_path}{use.container.image_path}",
         use=use,
     )
 

@@ -29,7 +29,7 @@ def judge(
     scan = use.finding.scan if use.finding else None
     if scan is None or _all_pass(scan):
         return
-    field = f"{spec_path}{use.container.path}.image"
+    field = f"{spec_path}{use.container.image_path}"
     at_root = scan.serving == "Root" and scan.rewritable and policy.accept_rewrite
     for requirement in REQUIREMENTS:
         outcome = _outcome(scan, requirement, at_root=at_root, rewritten=rewritten)

@@ -23,7 +23,7 @@ def judge(
     finding = use.finding
     if finding is None:
         return
-    field = f"{spec_path}{use.container.path}.image"
+    field = f"{spec_path}{use.container.image_path}"
     if finding.scan is None:
         yield Violation(
             rule="unscanned",
