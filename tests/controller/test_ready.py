@@ -61,6 +61,29 @@ def test_replicas_that_begin_with_the_same_list_seldom_begin_with_the_same_image
     assert max(first.values()) < 100
 
 
+def test_what_is_put_aside_again_and_again_leaves_nothing_behind() -> None:
+    """As by a registry that is down for days, behind one image that is always first."""
+    ready = filled([("first", Reason.NEW, 0.0)])
+    for _ in range(200):
+        for number in range(100):
+            ready.put(f"{number}", Reason.NEW, 1.0 + number)
+        for number in range(100):
+            ready.discard(f"{number}")
+        ready.put("first", Reason.NEW, 0.0)
+    entries = sum(len(queue) for queues in ready._queues.values() for queue in queues.values())
+    assert entries == ready._entries < 1_500
+    assert drained(ready) == ["first"]
+    assert ready._entries == 0
+
+
+def test_an_image_has_the_place_that_it_was_put_in_last() -> None:
+    for _ in range(20):
+        ready = filled([("late", Reason.NEW, 0.0), ("late", Reason.NEW, 1e9)])
+        for number in range(20):
+            ready.put(f"{number}", Reason.NEW, 1.0)
+        assert "late" in drained(ready)[-8:]
+
+
 # -- those who ask ----------------------------------------------------------------------------------
 
 ASKERS = st.lists(

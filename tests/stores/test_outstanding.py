@@ -86,6 +86,11 @@ class AgainstWhatThereIs(RuleBasedStateMachine):
             there = [asker_of(one) for one in self.followed.objects.values()].count(namespace)
             assert self.outstanding.of(namespace) == there
 
+    @invariant()
+    def it_remembers_no_namespace_of_which_nothing_is_there(self) -> None:
+        there = {asker_of(one) for one in self.followed.objects.values()} - {""}
+        assert set(self.outstanding._counts) == there
+
 
 AgainstWhatThereIs.TestCase.settings = settings(
     max_examples=40, stateful_step_count=15, deadline=None

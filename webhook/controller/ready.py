@@ -21,9 +21,19 @@ _FIRST_FEW = 8
 _OLDEST_EVERY = 4
 # Askers of which it is remembered when they were last served; one takes some 200 bytes.
 _MOST_ASKERS = 10_000
-# An entry counts only while its name stands for it: to remove one from within a heap takes long.
+# An entry counts only while its image has that place: to remove one from within a heap takes long. An image that is put
+# aside and in again leaves one each time; of such there are at most so many more than of those that count.
+_SLACK = 1000
 _Entry = tuple[float, str]
 _Queues = dict[str, list[_Entry]]
+
+
+class _Place(NamedTuple):
+    """Where an image is: the entry that counts for it."""
+
+    reason: Reason
+    since: float
+    asker: str
 
 
 class _Head(NamedTuple):
@@ -41,7 +51,8 @@ class Ready:
     """Names, each at most once. Not for threads to share without a lock."""
 
     def __init__(self) -> None:
-        self._places: dict[str, tuple[Reason, str]] = {}
+        self._places: dict[str, _Place] = {}
+        self._entries = 0
         self._queues: dict[Reason, _Queues] = {reason: {} for reason in Reason}
         self._served: OrderedDict[str, int] = OrderedDict()
         self._picks = 0
@@ -57,8 +68,11 @@ class Ready:
 
     def put(self, name: str, reason: Reason, since: float, asker: str = "") -> None:
         """Put an image in, or in another place; all that nobody is known to have asked for has one asker, "" ."""
-        self._places[name] = reason, asker
+        self._places[name] = _Place(reason, since, asker)
         heapq.heappush(self._queues[reason].setdefault(asker, []), (since, name))
+        self._entries += 1
+        if self._entries > 2 * len(self._places) + _SLACK:
+            self._sweep()
 
     def discard(self, name: str) -> None:
         """Take an image out, if it is there."""
@@ -66,8 +80,15 @@ class Ready:
 
     def clear(self) -> None:
         """Take everything out; whose turn it is stays known."""
-        self._places = {}
+        self._places, self._entries = {}, 0
         self._queues = {reason: {} for reason in Reason}
+
+    def _sweep(self) -> None:
+        """Make the queues anew, of what counts."""
+        places = self._places
+        self.clear()
+        for name, place in places.items():
+            self.put(name, *place)
 
     def take(self, may: Callable[[str], bool] = _anybody) -> str | None:
         """Take out what is next of an asker who `may` have more just now; None where nothing of such is there."""
@@ -104,8 +125,9 @@ class Ready:
     def _tidy(self, reason: Reason, asker: str) -> bool:
         """Drop from a queue's front what does not count any more; tell whether something is left."""
         queue = self._queues[reason][asker]
-        while queue and self._places.get(queue[0][1]) != (reason, asker):
+        while queue and self._places.get(queue[0][1]) != (reason, queue[0][0], asker):
             heapq.heappop(queue)
+            self._entries -= 1
         return bool(queue)
 
     def _pick(self, reason: Reason, asker: str) -> str:
@@ -116,6 +138,7 @@ class Ready:
         _, chosen = few.pop(random.randrange(len(few)))  # noqa: S311 - no secret
         for entry in few:
             heapq.heappush(queue, entry)
+        self._entries -= 1
         del self._places[chosen]
         return chosen
 

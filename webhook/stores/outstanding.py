@@ -42,8 +42,11 @@ class Outstanding:
     def changed(self, event: Event) -> None:
         """Take one change; see Sink."""
         name = str(event.object["metadata"]["name"])
-        if name in self._askers:
-            self._counts[self._askers.pop(name)] -= 1
+        if before := self._askers.pop(name, ""):
+            self._counts[before] -= 1
+            if not self._counts[before]:
+                # namespaces come and go, and whoever reaches our port may name as many as he likes
+                del self._counts[before]
         asker = "" if event.type == "DELETED" else asker_of(event.object)
         if asker:
             self._askers[name] = asker
