@@ -380,6 +380,6 @@ def scan_name(image: str, *, digits: int = 10) -> str:
     """
     reference = parse(image)
     last = reference.path.rpartition("/")[2]
-    readable = re.sub(r"[^a-z0-9]+", "-", f"{last}-{reference.tag or ''}".lower()).strip("-")[:50]
+    readable = re.sub(r"[^a-z0-9]+", "-", f"{last}-{reference.tag or ''}".lower())[:50]
     digest = hashlib.sha256(reference.canonical.encode()).hexdigest()[:digits]
     return f"{readable.strip('-')}-{digest}"

@@ -283,7 +283,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._watch(connection, selectors.EVENT_READ)
         if connection.has_next() or connection.sock.pending():
             # bytes that were received already wake no poller
-            self._advance(connection)
+            self._turn(connection)
 
     def _release(self, connection: Connection) -> None:
         self._held_bytes -= connection.reserved

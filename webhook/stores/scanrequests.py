@@ -43,6 +43,8 @@ WAITING = 5_000
 OWN_WAITING = 200
 # What was asked for comes back by the watch within a second or two; after this it was removed again, or never came.
 AGAIN_SECONDS = 600.0
+# How long a name that was taken is left alone: the watch tells by then whose it is, and each try costs the namespace.
+TAKEN_SECONDS = 10.0
 _REMEMBERED = 10_000
 _TRIES = 4
 _PAUSE = 0.25
@@ -226,7 +228,8 @@ class ScanRequests:
             self._kube.create(IMAGE_SCANS, request_document(wish.image, wish.namespace, name))
         except Conflict:
             # Of this image, made by another replica; or of another image. Who asks again will find that out.
-            self._forget(wish.image)
+            with self._changed:
+                self._remember(wish.image, self._clock() - AGAIN_SECONDS + TAKEN_SECONDS)
             self._count("known")
         except KubeError as error:
             self._failed = str(error)
