@@ -22,6 +22,7 @@ def told(tmp_path: Path, *flags: str) -> tuple[int, str]:
     ("flags", "said"),
     [
         (("--claim", "2s"), "--claim: 2s is too short: at least 3s"),
+        (("--scan-timeout", "5s"), "--scan-timeout: 5s is too short: at least 60s"),
         (("--claim", "soon"), "is no duration, like 90s or 2m"),
         (("--at-once", "0"), "0 is not in the range 1<=x<=32"),
         (("--leaf-lifetime", "5m"), "is too short: at least 600s"),

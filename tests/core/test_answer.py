@@ -29,13 +29,14 @@ from tests.core.builders import (
     snapshot,
     stateful_set_pod,
 )
-from tests.core.deciding import KNOWN, judge
+from tests.core.deciding import KNOWN, STAGES, judge
 from tests.core.places import replaced
-from webhook.core.decision import Snapshot, answer, mutate, validate
+from webhook.core.decision import Decision, Snapshot, answer, mutate, validate
 from webhook.core.policy import read_policy
 from webhook.core.review import (
     Answer,
     Cause,
+    Request,
     parse_review,
     render_answer,
 )
@@ -160,6 +161,17 @@ def test_every_violation_of_an_image_names_the_place_of_the_image(
     for rule, (held, known) in of_each.items():
         violations = judge(source(held), known).violations
         assert {v.field for v in violations if v.rule == rule} == {f"{place}.image"}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("source", [stateful_set_pod(), finished_pod(), notebook()])
+def test_an_answer_carries_all_that_the_decision_tells_the_client(
+    source: Json, stage: Callable[[Request], Decision]
+) -> None:
+    decision = stage(request(source))
+    sent = answer(decision, KNOWN)
+    assert (sent.allowed, sent.message) == (decision.allowed, decision.message)
+    assert (sent.warnings, sent.patch) == (decision.warnings, decision.patch)
 
 
 def test_what_is_not_known_to_be_wrong_is_told_apart_from_what_is() -> None:

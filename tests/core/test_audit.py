@@ -311,6 +311,11 @@ def test_a_retry_is_the_same_refusal() -> None:
     assert SUPPRESSION_SECONDS == 600
 
 
+def test_a_pod_by_another_name_of_the_same_notebook_is_the_same_refusal() -> None:
+    """A name that is generated is another at every retry."""
+    assert same((finished_pod(), {"name": "a"}), (finished_pod(), {"name": "b"}))
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -326,6 +331,11 @@ def test_a_retry_is_the_same_refusal() -> None:
 )
 def test_a_refusal_that_differs_is_another(other: tuple[Json, dict[str, Any]]) -> None:
     assert not same((finished_pod(), {}), other)
+
+
+def test_pods_without_a_name_are_told_apart_by_their_notebook() -> None:
+    one, other = ((stateful_set_pod(notebook=name), {"name": ""}) for name in ("one", "other"))
+    assert not same(one, other)
 
 
 def test_what_is_left_alone_is_told_apart_by_its_name() -> None:

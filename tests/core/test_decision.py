@@ -13,6 +13,7 @@ from tests.core.builders import (
     container,
     finished_container,
     finished_pod,
+    notebook,
     pending_document,
     request,
     scan_document,
@@ -133,6 +134,7 @@ def test_a_server_that_breaks_behind_a_rewrite_is_not_accepted_for_answering_at_
 def test_without_accept_rewrite_an_image_that_serves_at_root_fails() -> None:
     decision = of_scan(serving="Root", fails=AT_ROOT, spec={"acceptRewrite": False})
     assert found(decision) == dict.fromkeys(REWRITABLE, "Deny")
+    assert "[nb-prefix] 404 under NB_PREFIX" in decision.message
     unproven = of_scan(serving="Root", unknown=AT_ROOT, spec={"acceptRewrite": False})
     assert found(unproven) == {"nb-prefix": "Deny", "allow-origin": "Warn"}
     assert "[nb-prefix] it answers at / only, not under NB_PREFIX" in unproven.message
@@ -140,6 +142,14 @@ def test_without_accept_rewrite_an_image_that_serves_at_root_fails() -> None:
     assert found(unchecked) == {"nb-prefix": "Deny"}
     passing = of_scan(serving="Root", spec={"acceptRewrite": False})
     assert found(passing) == {"nb-prefix": "Deny"}
+
+
+def test_without_accept_rewrite_what_serves_at_root_is_known_to_be_wrong_on_a_notebook_too() -> (
+    None
+):
+    unknown = {"nb-prefix": "no probe", "allow-origin": "no probe"}
+    known = snapshot(scan_document(serving="Root", unknown=unknown), acceptRewrite=False)
+    assert found(judge(notebook(), known)) == {"nb-prefix": "Deny", "allow-origin": "Warn"}
 
 
 @pytest.mark.parametrize("serving", ["Prefix", "None", "Unknown"])

@@ -55,6 +55,11 @@ def test_a_gpu_of_any_vendor_and_quantity_is_the_users_word(
     assert decide(pod(cuda(), container("side", resources=asked)), GPU).patch == ()
     init = container("init", resources=asked)
     assert decide(pod(cuda(), initContainers=[init]), GPU).patch == ()
+    unasked = container("first", resources=None)
+    assert decide(pod(unasked, container("side", resources=asked), cuda()), GPU).patch == ()
+    both = {"limits": {"cpu": "1"}, "requests": {"memory": "1Gi"}}
+    both[kind][resource] = quantity  # type: ignore[assignment]  # a quantity may be a number
+    assert decide(pod(cuda(resources=both)), GPU).patch == ()
     native = {**init, "restartPolicy": "Always"}
     assert decide(pod(cuda(), initContainers=[native]), GPU).patch == ()
 
@@ -100,6 +105,16 @@ def test_facts_beat_names(image: str, *, fact: bool | None, wanted: bool) -> Non
     scans = [] if image == "B" else [scan_document(image, cuda=fact)]
     known = Snapshot(scans=snapshot(*scans).scans, policy=GPU.policy)
     assert bool(decide(pod(container(image=image)), known).patch) is wanted
+
+
+def test_a_toleration_is_written_as_kubernetes_spells_it() -> None:
+    gpu = {"key": "gpu", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}
+    held = only(gpu={"tolerations": [gpu]})
+    result = patched(pod(cuda()), held)
+    assert result["spec"]["tolerations"][-1] == gpu
+    assert patched(result, held) == result
+    tolerant = patched(pod(cuda(), tolerations=[gpu]), held)
+    assert tolerant["spec"]["tolerations"] == [gpu]
 
 
 def test_a_name_decides_without_a_scan_and_a_pattern_of_the_policys_too() -> None:

@@ -57,6 +57,7 @@ def test_an_existing_mount_at_the_home_is_kept(path: str) -> None:
         ),
         ([workspace()], [{"name": "x", "mountPath": f"{HOME}/work"}], HOMED),
         ([workspace()], [{"name": "x", "mountPath": "/home"}], HOMED),
+        ([workspace()], [{"name": "x", "mountPath": f"{HOME}X"}], HOMED),
     ],
 )
 def test_an_unmounted_workspace_is_mounted(

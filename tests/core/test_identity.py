@@ -24,8 +24,8 @@ from tests.core.builders import (
     stateful_set_pod,
 )
 from webhook.core.decision import mutate, validate
-from webhook.core.identity import notebook_container
-from webhook.core.pod import read_spec
+from webhook.core.identity import notebook_container, notebook_names
+from webhook.core.pod import read_metadata, read_spec
 from webhook.core.subject import Subject, read_stored, read_subject
 
 SHARED_ACCOUNT = "system:kube-controller-manager"
@@ -61,6 +61,8 @@ def labelled(label: str, owned_by: Json | None, **metadata: Any) -> Json:
         (labelled("nb", None), SHARED_ACCOUNT, "nb"),
         (labelled("nb", owner("job", "Job")), SHARED_ACCOUNT, "nb"),
         (labelled("nb", owner("other", controller=False)), CONTROLLER, "nb"),
+        (labelled("nb", owner("")), CONTROLLER, "nb"),
+        (labelled("nb", {"kind": "StatefulSet", "controller": True}), CONTROLLER, "nb"),
         # anybody else: a forged owner is not believed
         (labelled("nb", owner("victim")), USER, "nb"),
         (
@@ -123,6 +125,11 @@ def test_an_update_that_changes_owner_and_label_is_judged_under_all_four_names()
     subject = subject_of(changed, old=stored, user=USER)
     assert subject.notebook == "nb"
     assert [each.name for each in subject.serving] == ["nb", "c", "b", "d"]
+
+
+def test_a_stored_pod_that_nothing_names_has_no_name() -> None:
+    nameless = read_metadata({"metadata": {"labels": {"notebook-name": ""}}})
+    assert notebook_names(nameless, USER, nameless) == ("",)
 
 
 def test_a_notebook_is_known_by_its_own_name() -> None:

@@ -26,7 +26,8 @@ from tests.core.builders import (
     snapshot,
 )
 from webhook.core.decision import Decision, mutate, validate
-from webhook.core.message import bounded, denial
+from webhook.core.document import Fault
+from webhook.core.message import bounded, denial, policy_denial
 from webhook.core.requirements import REQUIREMENTS
 from webhook.core.review import Request, parse_review
 
@@ -132,6 +133,48 @@ def test_rules_stand_alone_where_no_detail_fits() -> None:
     message = judge(source, scan_document()).message
     assert message.count("[reference]") == 14
     assert "container c3: image B is not admitted: [reference]; " in message
+
+
+def test_what_fits_to_the_last_byte_is_not_cut() -> None:
+    def message(length: int) -> str:
+        known = scan_document(fails=dict.fromkeys(REQUIREMENTS[:4], "z" * 170))
+        return judge(finished_pod(), known, helpURL=f"https://{'h' * length}").message
+
+    most = 1024 - len(message(1)) + 1
+    assert len(message(most)) == 1024
+    assert "..." not in message(most)
+    assert "..." in message(most + 1)
+
+
+def test_the_faults_of_a_policy_that_fit_to_the_last_byte_are_not_cut() -> None:
+    def message(length: int) -> str:
+        return policy_denial("default", [Fault("a", "p" * 250), *[Fault("b", "q" * length)] * 3])
+
+    most = (1024 - len(message(0))) // 3
+    exact = [Fault("a", "p" * (250 + 1024 - len(message(most)))), *[Fault("b", "q" * most)] * 3]
+    assert len(policy_denial("default", exact)) == 1024
+    assert "..." not in policy_denial("default", exact)
+    assert "..." in policy_denial("default", [*exact, Fault("c", "")])
+
+
+def test_a_name_past_63_characters_is_cut() -> None:
+    def opening(length: int) -> str:
+        source = finished_pod(finished_container(), container("c" * length, "B"))
+        return judge(source, scan_document()).message.partition(": ")[0]
+
+    assert opening(63) == f"container {'c' * 63}"
+    assert opening(64) == f"container {'c' * 60}..."
+    unset = finished_pod(finished_container("n" * 64, env=[]))
+    assert judge(unset, scan_document()).message.startswith(f"container {'n' * 60}... is not")
+    assert policy_denial("p" * 64, [Fault("a", "b")]).startswith(f"NotebookPolicy {'p' * 60}... is")
+
+
+def test_where_only_rules_are_named_the_first_image_opens_the_message() -> None:
+    many = [container(f"c{number}", "B" * 300) for number in range(190)]
+    source = finished_pod(finished_container(), *many)
+    denied = judge(source, scan_document(), stale={"after": "1h", "action": "Deny"})
+    assert denied.message.startswith("image ghcr.io/kubeflow/")
+    assert "and so on: 191 violations: [stale] 1x; [reference] 190x" in denied.message
 
 
 def test_bytes_count_not_characters() -> None:

@@ -13,7 +13,7 @@ from webhook.core.document import Fault
 from webhook.core.manifest import request_for
 from webhook.core.message import MESSAGE_LIMIT, WARNING_LIMIT, policy_denial
 from webhook.core.policy import read_policy
-from webhook.core.policyreview import advise
+from webhook.core.policyreview import PolicyReview, advise
 from webhook.core.review import Request, ReviewError, parse_review, render_answer
 
 KNOWN = Snapshot()
@@ -85,6 +85,12 @@ def test_the_answer_carries_a_cause_with_its_field_for_each_fault() -> None:
     ]
     assert response["auditAnnotations"]["decision"] == "denied"
     assert "patch" not in response
+
+
+def test_a_cause_is_bounded() -> None:
+    wrong = PolicyReview(name="default", faults=(Fault("spec", "p" * 300),))
+    (cause,) = answer(Decision(word="denied", policy=wrong), KNOWN).causes
+    assert cause.message == "p" * 197 + "..."
 
 
 def many(count: int) -> Json:
@@ -252,6 +258,9 @@ def test_a_label_need_not_wait_until_a_wrong_policy_is_mended() -> None:
         "it is not valid, and no replica follows it: spec.unknown: must be one of"
     )
     assert list(answer(decision, KNOWN).causes) == []
+    seen = writing(labelled, old=held)
+    record = build_record(seen, decision, KNOWN, endpoint="validate", now=NOW, seconds=0.0)
+    assert record["violations"] == []
     worse = {**held, "spec": {**WRONG, "b": 1}}
     assert judge(worse, old=held).word == "denied"
     assert judge(policy(), old=held).word == "allowed"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -13,7 +14,6 @@ from webhook.core.document import InvalidDocument
 from webhook.core.policy import PolicyDocument, read_policy
 from webhook.core.requirements import RULES
 
-SCHEMA = PolicyDocument.model_json_schema(by_alias=True)
 Make = Callable[[str], Json]
 
 # Fields whose schema says all that the model says: what they are in, their name, and a policy with such a value.
@@ -42,6 +42,12 @@ TEXTS = [
 ]
 
 
+@cache
+def definitions() -> Json:
+    found: Json = PolicyDocument.model_json_schema(by_alias=True)["$defs"]
+    return found
+
+
 def patterns(schema: Any) -> list[str]:
     """Every pattern in a schema."""
     if isinstance(schema, dict):
@@ -54,7 +60,7 @@ def patterns(schema: Any) -> list[str]:
 
 def admits(model: str, field: str, text: str) -> bool:
     """Tell whether the schema's pattern finds itself in the text, as the API server looks: `$` is the end alone."""
-    (pattern,) = patterns(SCHEMA["$defs"][model]["properties"][field])
+    (pattern,) = patterns(definitions()[model]["properties"][field])
     assert pattern[0] + pattern[-1] == "^$"
     return re.search(pattern[:-1] + r"\Z", text) is not None
 
@@ -93,9 +99,9 @@ def test_the_schema_refuses_nothing_that_the_model_takes(
 
 
 def test_the_schema_names_the_words_that_the_model_takes() -> None:
-    spec = SCHEMA["$defs"]["PolicySpec"]["properties"]
+    spec = definitions()["PolicySpec"]["properties"]
     assert spec["unknown"]["enum"] == ["Deny", "Warn", "Audit", "Off"]
     assert all(takes(policy(unknown=word)) for word in spec["unknown"]["enum"])
-    listed = SCHEMA["$defs"]["Exemption"]["properties"]["requirements"]["anyOf"][0]
+    listed = definitions()["Exemption"]["properties"]["requirements"]["anyOf"][0]
     assert listed["items"]["enum"] == list(RULES)
     assert listed["minItems"] == 1

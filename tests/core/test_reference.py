@@ -223,6 +223,23 @@ def test_the_cure_is_told_whole(text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", "''"),
+        ("a" * 80, f"'{'a' * 80}'"),
+        ("a" * 81, f"'{'a' * 79}...'"),
+        ("\n" * 40, "'" + r"\n" * 40 + "'"),
+        ("\n" * 41, "'" + r"\n" * 39 + "\\...'"),
+        ("it's" + "a" * 80, "\"it's" + "a" * 75 + '..."'),
+    ],
+)
+def test_a_text_is_shown_whole_up_to_80_characters_and_always_between_quotes(
+    text: str, shown: str
+) -> None:
+    assert quoted(text) == shown
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("a" * (MAX_LENGTH - 1) + " ", "it has a blank in it"),

@@ -324,6 +324,12 @@ def test_what_is_no_object_is_refused(document: object) -> None:
     assert faults(document).keys() == {""}
 
 
+def test_the_fault_of_a_digest_carries_its_cure() -> None:
+    assert faults(scan_document(digest="sha256:abc")) == {
+        "status.digest": 'must be a digest: "sha256:" and 64 lower-case hex digits'
+    }
+
+
 def test_the_fault_of_an_image_carries_its_cure() -> None:
     found = faults({**scan_document(), "spec": {"image": "Nginx"}})
     assert found == {
@@ -401,7 +407,7 @@ def test_a_time_is_rfc_3339(text: str, seconds: float) -> None:
     ],
 )
 def test_another_time_is_refused_with_the_cure(text: str) -> None:
-    with pytest.raises(ValueError, match='must be a time like "2026-01-31T12:00:00Z"'):
+    with pytest.raises(ValueError, match=r'^must be a time like "2026-01-31T12:00:00Z"$'):
         parse_time(text)
 
 

@@ -9,6 +9,7 @@ from tests.core.builders import (
     Json,
     container,
     ephemeral_containers,
+    exemption,
     finished_pod,
     notebook,
     pod,
@@ -17,6 +18,7 @@ from tests.core.builders import (
     snapshot,
 )
 from tests.core.deciding import found, judge
+from tests.core.places import replaced
 from webhook.core.decision import UNTOUCHED, answer, mutate, validate
 
 ALLOWED: dict[str, Any] = {"registries": {"allow": ["ghcr.io/kubeflow/**"]}}
@@ -86,6 +88,28 @@ def test_ephemeral_containers_of_older_servers_are_judged_without_their_pod() ->
     )
     assert found(both) == {"registry": "Deny"}
     assert found(judge(ephemeral_containers(), known, old=ephemeral_containers())) == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "held", "name"), [("a-0", "b-0", "a-0"), ("", "b-0", "b-0"), ("a-0", "", "a-0")]
+)
+def test_ephemeral_containers_are_known_by_the_pod_that_they_are_added_to(
+    asked: str, held: str, name: str
+) -> None:
+    source = replaced(ephemeral_containers(container("dbg")), ("metadata", "name"), held)
+    decision = judge(source, old=ephemeral_containers(), name=asked)
+    assert decision.subject is not None
+    assert decision.subject.notebook == name
+
+
+@pytest.mark.parametrize(("namespace", "waived"), [("team-a", True), ("team-b", False)])
+def test_an_exemption_holds_for_ephemeral_containers_of_its_namespace(
+    namespace: str, *, waived: bool
+) -> None:
+    known = snapshot(exemptions=[exemption(requirements=["registry"])], **ALLOWED)
+    debug = ephemeral_containers(container("dbg", "busybox"))
+    decision = judge(debug, known, old=ephemeral_containers(), namespace=namespace)
+    assert ("registry" not in found(decision)) is waived
 
 
 def test_ephemeral_containers_of_newer_servers_are_judged_in_their_pod() -> None:

@@ -79,6 +79,14 @@ def test_an_image_that_changes_is_judged() -> None:
     assert rules(update(with_image(BAD), finished_pod())) == set()
 
 
+def test_a_stored_pod_is_known_by_its_owner_too_when_it_stays_as_it_is() -> None:
+    """Its label names another container than its StatefulSet does: each counts as the notebook, before and after."""
+    side = finished_container("side", f"registry.example.com/bad:1@{OTHER_DIGEST}")
+    source = with_image(BAD, side, labels={"notebook-name": "side"})
+    assert rules(update(source, source)) == set()
+    assert rules(update(source, {**source, "status": {}})) == set()
+
+
 def test_a_bad_image_for_a_bad_image_is_judged() -> None:
     other = with_image(f"registry.example.com/other:2@{OTHER_DIGEST}")
     assert rules(update(with_image(BAD), other)) == {"uid-1000"}

@@ -192,6 +192,15 @@ def test_a_tie_goes_to_the_one_that_violates() -> None:
         assert index(*order).find(parse(IMAGE)).digest == OTHER_DIGEST
 
 
+@pytest.mark.parametrize("words", ["ab", "bc", "cd", "de", "ef", "fg", "gh", "hi"])
+def test_a_tie_of_two_by_one_name_goes_to_the_greater_words(words: str) -> None:
+    documents = [scan_document(fails={"uid-1000": word}) for word in words]
+    for order in itertools.permutations(documents):
+        found = index(*order).find(parse(IMAGE)).scan
+        assert found is not None
+        assert found.outcome("uid-1000").message == words[1]
+
+
 def test_a_tie_goes_to_the_greater_name() -> None:
     for order in itertools.permutations(
         [scan_document(name="a", digest=OTHER_DIGEST), scan_document(name="b")]
@@ -211,8 +220,7 @@ def test_what_waits_for_its_scan_is_known_to_wait(image: str) -> None:
 
 
 def test_a_result_is_not_hidden_by_a_document_that_waits() -> None:
-    later = {"phase": "Scanning", "resolvedAt": at(9)}
-    half = scan_document(name="half", digest=None, **later)
+    half = scan_document(name="half", digest=None, phase="Scanning", resolvedAt=at(9))
     for order in itertools.permutations([scan_document(), pending_document(name="other"), half]):
         found = index(*order).find(parse(IMAGE))
         assert found.scan is not None

@@ -27,6 +27,7 @@ from tests.scanner.hostile import (
 from tests.scanner.hostilelayers import LAYERS, MEBIBYTE, one
 from tests.scanner.memory import MemorySource, image_of, manifest_of
 from tests.scanner.registry import RunningRegistry
+from tests.scanner.unmeasured import unmeasured
 from webhook.scanner.mediatypes import OCI_MANIFEST
 
 MOST_MEMORY = 200 * MEBIBYTE
@@ -41,6 +42,7 @@ def scanned(image: str) -> dict[str, Any]:
         text=True,
         timeout=MOST_SECONDS,
         check=False,
+        env=unmeasured(),
     )
     assert (done.returncode, done.stderr) == (0, "")
     outcome: dict[str, Any] = json.loads(done.stdout)

@@ -19,7 +19,7 @@ REWRITE_ANNOTATION = "notebooks.kubeflow.org/http-rewrite-uri"
 
 
 def judge(
-    use: ImageUse, policy: PolicySpec, spec_path: str, *, rewritten: bool = True
+    use: ImageUse, policy: PolicySpec, spec_path: str, *, rewritten: bool
 ) -> Iterator[Violation]:
     """Find the requirements that the image's scan does not show to hold.
 

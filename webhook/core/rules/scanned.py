@@ -14,7 +14,7 @@ from webhook.core.scan import Scan
 
 
 def judge(
-    use: ImageUse, policy: PolicySpec, now: float, spec_path: str, *, asked: bool = False
+    use: ImageUse, policy: PolicySpec, now: float, spec_path: str, *, asked: bool
 ) -> Iterator[Violation]:
     """Find an image without a result, or with one that is too old.
 
