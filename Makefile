@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run venv test lint packages tools unit cluster manifests bench fuzz lock image clean
+.PHONY: help run venv test lint packages tools covered unit cluster coverage manifests bench fuzz lock image clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +26,10 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-test: lint unit cluster ## Set everything up and pass everything
+test: $(VENV)/.dev ## Set everything up and pass everything
+	@$(MAKE) --no-print-directory --output-sync=target -j2 lint covered
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory cluster
 
 lint: $(VENV)/.dev ## Formatter, ruff, mypy --strict, import rules
 	$(BIN)/ruff format --check .
@@ -40,11 +43,22 @@ packages: ## Install the Debian packages that the tests run, as root; elsewhere 
 tools: packages ## Build kustomize and helm for the tests, once; elsewhere say what is missing
 	@tests/install-tools || [ $$? -eq 3 ]
 
-unit: $(VENV)/.dev tools ## Unit, property and HTTP tests; images, registries and containers where podman is there
-	@tests/side-by-side $(BIN)/python "not cluster and not containers" "not cluster and containers"
+covered: $(VENV)/.dev ## The tests of core and certs, which take every branch of both
+	@rm -rf build/coverage/own
+	$(BIN)/coverage run --data-file=build/coverage/own/data -m pytest -q tests/core tests/certs
+	@$(BIN)/coverage combine -q --data-file=build/coverage/own/data
+	$(BIN)/coverage report --data-file=build/coverage/own/data --include='webhook/core/*,certs/*' --fail-under=100
+
+unit: $(VENV)/.dev tools ## All other unit, property and HTTP tests; images, registries and containers where podman is there
+	@tests/side-by-side $(BIN)/python "not cluster and not containers and not own" "not cluster and containers"
 
 cluster: $(VENV)/.dev tools ## Tests against a real Kubernetes with a node (built once, about 8 minutes, where there is none)
 	@tests/side-by-side $(BIN)/python "cluster and node" "cluster and not node"
+
+coverage: $(VENV)/.dev tools ## Measure all tests: at least 95 % of all lines and branches (half an hour)
+	@rm -rf build/coverage
+	@COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(MAKE) --no-print-directory -k covered unit cluster; code=$$?; \
+	 $(BIN)/coverage combine -q build/coverage build/coverage/own/data; $(BIN)/coverage report --fail-under=95 && exit $$code
 
 manifests: $(VENV)/.dev ## Make the files of deploy/ that are made: definitions, dashboard, and the chart's copies
 	$(BIN)/python -m deploy.generator

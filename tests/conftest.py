@@ -20,9 +20,11 @@ def pytest_configure() -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what uses the one thing of its kind that a machine has: so the rest can run beside it."""
+    """Mark what runs apart: what uses the one thing of its kind that a machine has, and what is run under coverage."""
     if item.path.is_relative_to(_HERE / "scanner") or item.path.is_relative_to(_HERE / "images"):
         item.add_marker("containers")
+    if item.path.is_relative_to(_HERE / "core") or item.path.is_relative_to(_HERE / "certs"):
+        item.add_marker("own")
     if "node_cluster" in getattr(item, "fixturenames", ()):
         item.add_marker("node")
 

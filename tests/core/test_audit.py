@@ -160,6 +160,7 @@ def test_what_is_left_alone_has_an_empty_record() -> None:
     record = record_of(seen, UNTOUCHED, known)
     assert (record["notebook"], record["image"], record["decision"]) == ("", "", "allowed")
     assert record["violations"] == record["warnings"] == record["patch"] == []
+    assert (record["mode"], record["snapshot"]["generation"]) == ("deny", 0)
 
 
 def test_what_was_suppressed_is_counted() -> None:

@@ -22,7 +22,7 @@ from tests.core.builders import (
 )
 from tests.core.deciding import found, judge, of_scan
 from webhook.core.actions import Action, mode_of
-from webhook.core.decision import mutate
+from webhook.core.decision import _parse_again, mutate
 from webhook.core.requirements import REQUIREMENTS
 from webhook.core.scan import REWRITABLE
 
@@ -219,6 +219,13 @@ def test_a_stale_result_still_counts() -> None:
 def test_a_pod_may_name_the_index_or_a_platforms_manifest(digest: str) -> None:
     source = finished_pod(finished_container(image=f"registry.example.com/copy@{digest}"))
     assert found(judge(source)) == {}
+
+
+def test_images_that_were_read_are_remembered_in_bounds() -> None:
+    """Whoever may create notebooks chooses how many names there are."""
+    most = _parse_again.cache_info().maxsize
+    assert most is not None
+    assert 100 <= most <= 10_000
 
 
 # Modes

@@ -56,7 +56,7 @@ def _trial(mutant: Mutant, tests: Path, options: Sequence[str]) -> str:
     for chosen in (own, [str(tests)]):
         first = _First()
         if chosen and pytest.main([*chosen, "-x", *options], plugins=[first]):
-            return first.failed or BROKEN
+            return first.failed or "it does not load"
     return SURVIVED
 
 
