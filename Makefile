@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run venv test lint packages tools covered unit cluster coverage manifests bench fuzz lock image clean
+.PHONY: help run venv test lint packages tools covered unit cluster coverage manifests bench fuzz mutants lock image clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ bench: $(VENV)/.dev ## Measure decisions, loading, the server, its memory, pods 
 fuzz: $(VENV)/.dev requirements/fuzz.txt ## Fuzz one TARGET for some SECONDS, guided by coverage (docs/fuzzing.md)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	$(BIN)/python -m tests.fuzz $(TARGET) --seconds $(or $(SECONDS),60)
+
+mutants: $(VENV)/.dev requirements/mutation.txt ## Change the core one little thing at a time: a test must notice (docs/mutation-testing.md)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/mutation.txt
+	nice -n 10 $(BIN)/python -m tests.mutation $(ARGS)
 
 lock: $(VENV)/.dev ## Lock the dependencies anew, with hashes and without addresses
 	$(BIN)/python -m pip install -q --disable-pip-version-check uv
