@@ -35,6 +35,9 @@ from webhook.core.verdict import build_index
 
 NONE, CONSTANT, PATCH, GATE = "none", "constant", "patch", "nbgate"
 CLIENTS = (1, 16)
+# generateName draws one of 27^5 names, and before Kubernetes 1.30 does not draw again where it is taken: of the few
+# thousand pods of a run that befalls one in every third run. Many more would be another fault.
+_NAMES_TAKEN = 0.002
 
 Runs = Mapping[tuple[str, int], Sequence[Run]]
 
@@ -119,7 +122,8 @@ class _Setting:
         body = self.folder / f"{name}.json"
         body.write_bytes(orjson.dumps(pod(name)))
         url = f"{self.plane.url}{pods(name)}"
-        post = Post(url=url, body=body, headers={"Authorization": f"Bearer {ADMIN.token}"})
+        headers = {"Authorization": f"Bearer {ADMIN.token}"}
+        post = Post(url=url, body=body, headers=headers, may_fail=_NAMES_TAKEN)
         before = self._processor_seconds()
         load = put(post, connections=clients, seconds=seconds)
         run = Run(load=load, processor=self._processor_seconds() - before)
