@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from certs.authority import issue_authority, issue_leaf
-from certs.context import server_context
-from certs.directory import load, write
+from certs.authority import issue_authority
 from certs.keypair import KeyPair
 from tests.cluster import webhooks
 from tests.cluster.controlplane import Answer, ControlPlane
 from tests.cluster.enforcement import in_force
+from tests.cluster.jsonwebhook import answering
 from tests.cluster.manifests import pod_of, stateful_set
 
 pytestmark = pytest.mark.cluster
@@ -38,40 +34,9 @@ def authority() -> KeyPair:
 def anybody(
     directory: Path, issuer: KeyPair, *, host: str = "127.0.0.1", code: int = 200
 ) -> Iterator[int]:
-    """Serve an answer that allows everything, with this code, by a leaf of this CA for this host; give the port."""
-    now = datetime.now(UTC)
-    leaf = issue_leaf(issuer, hosts=[host], now=now, lifetime=DAY)
-    write(directory, leaf, authority=issuer)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _allowing(code))
-    context = server_context(load(directory, now=now))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    serving = threading.Thread(target=server.serve_forever)
-    serving.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        serving.join()
-        server.server_close()
-
-
-def _allowing(code: int) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            uid = json.loads(body)["request"]["uid"]
-            review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
-            answer = json.dumps({**review, "response": {"uid": uid, "allowed": True}}).encode()
-            self.send_response(code)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's names
-            """Say nothing: the tests look at the API server."""
-
-    return Handler
+    """Allow everything, with this code, by a leaf of this CA for this host; give the port."""
+    with answering(directory, issuer, lambda _: {}, host=host, code=code) as port:
+        yield port
 
 
 def created(plane: ControlPlane, namespace: str, port: int, trusted: KeyPair) -> Answer:

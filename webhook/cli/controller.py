@@ -27,9 +27,8 @@ _OUTSIDE = "nbgate-system"  # the namespace where this is no pod
 # A registry that asks for patience is left alone by all workers, so none of them waits for it.
 _RETRIES = Retries(longest=2.0)
 _HOUR = timedelta(hours=1)
-_SHORTEST_SCAN = (
-    60  # seconds: a usual image takes as many, and one that is never scanned never starts
-)
+# Seconds: a usual image takes as many, and one that is never scanned never starts.
+_SHORTEST_SCAN = 60
 _SHORTEST_CLAIM = 3  # seconds: renewed every second, and a claim is written in whole seconds
 
 

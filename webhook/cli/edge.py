@@ -49,7 +49,7 @@ def build_edge(settings: Settings, first: ServingPair) -> Edge:
     mirror = _mirror(settings, cluster)
     scans = build_scans(settings, cluster)
     store = build_store(settings, cluster, scans)
-    requests = _requests(cluster, scans, metrics) if settings.asks_for_scans else None
+    requests = _requests(cluster, scans, metrics)
     state = EdgeState(
         store=store, tls=tls, mirror=mirror, requests=requests, recorder=recorder, metrics=metrics
     )

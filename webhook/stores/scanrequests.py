@@ -49,10 +49,8 @@ _REMEMBERED = 10_000
 _TRIES = 4
 _PAUSE = 0.25
 _DOUBLINGS = 6  # so that the longest pause is 16 s
-_DIGITS = (
-    10,
-    20,
-)  # hex of the hash in a name, and in the name of an image whose first one is taken
+# Hex of the hash in a name, and in the name of an image whose first one is taken.
+_DIGITS = (10, 20)
 # As the API server has it. Anybody else may call a namespace what he likes, at any length.
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
