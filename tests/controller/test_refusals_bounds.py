@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -43,6 +43,7 @@ class Cluster:
     def __init__(self, *events: Json) -> None:
         self.events, self.told = events, list[str]()
         self.answers: dict[str, KubeError] = {}
+        self.unreadable: set[str] = set()
         self.watchable = True
 
     def cached(self, *_: object, **__: object) -> Iterator[Page]:
@@ -60,7 +61,9 @@ class Cluster:
         time.sleep(2)
         yield from ()
 
-    def get(self, _: Resource, name: str, namespace: str) -> Json:
+    def get(self, resource: Resource, name: str, namespace: str) -> Json:
+        if name in self.unreadable:
+            raise Unreachable(f"cannot get {resource.name} {name}")
         meta = {"name": name, "namespace": namespace, "uid": "u"}
         return {**NOTEBOOK, "metadata": meta}
 
@@ -216,3 +219,21 @@ def test_a_message_that_is_too_long_is_cut_between_two_signs(sign: str) -> None:
         assert len(said.encode()) <= MESSAGE_LIMIT
         assert set(said) <= {"a", sign, "."}
         assert said.endswith("...") or said == "aaa" + sign * said.count(sign)
+
+
+def test_one_that_cannot_be_told_keeps_no_other_waiting() -> None:
+    cluster = Cluster(*map(refused, ("broken", "honest", "another")))
+    cluster.unreadable = {"broken"}
+    duty = Refusals(cluster)  # type: ignore[arg-type]  # all that it asks of one
+
+    def run() -> bool:
+        with suppress(Unreachable):
+            duty.run(time.time())
+        return len(cluster.told) == 2
+
+    try:
+        wait_for(run, 5, "two events")
+    finally:
+        duty.halt()
+
+    assert sorted(cluster.told) == ["another", "honest"]
