@@ -66,10 +66,12 @@ def delete(log: Path, aside: Path) -> None:
 
 
 def replace_by_a_link(log: Path, aside: Path) -> None:
-    log.rename(aside)
-    target = aside.with_suffix(".elsewhere")
+    """In one step, as `ln -sfn` does: between two the server would make a file of its own there, rightly."""
+    aside.hardlink_to(log.resolve())
+    target, link = aside.with_suffix(".elsewhere"), aside.with_suffix(".link")
     target.touch()
-    log.symlink_to(target)
+    link.symlink_to(target)
+    link.replace(log)
 
 
 @pytest.mark.parametrize("fault", [move_away, move_the_folder_away, delete, replace_by_a_link])
