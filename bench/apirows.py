@@ -26,9 +26,9 @@ _MEASURES = (
 _AIM = Aim(of="ratio", side="at least", limit=0.9)
 
 
-def pod_rows(folder: Path, seconds: int, rounds: int) -> Iterator[Row]:
+def pod_rows(folder: Path, rounds: int) -> Iterator[Row]:
     """Create pods, and give the rows."""
-    yield from rows(create_pods(folder, seconds, rounds))
+    yield from rows(create_pods(folder, rounds))
 
 
 def rows(runs: Runs) -> Iterator[Row]:

@@ -73,24 +73,29 @@ def version() -> str:
     return ".".join(map(str, found.version)) if isinstance(found, Programs) else "none"
 
 
-def create_pods(folder: Path, seconds: int, rounds: int) -> Runs:
-    """Create pods in every namespace in turn, round for round. Raises CouldNotMeasure."""
+def create_pods(folder: Path, rounds: int) -> Runs:
+    """Create pods in every namespace in turn, for a second each, round for round. Raises CouldNotMeasure.
+
+    Many short rounds, every other one backwards: what the API server and etcd clean up after one namespace falls into
+    the time of the next, and a machine has slow spells of some seconds.
+    """
     try:
         with _setting(folder) as setting:
-            return _create(setting, seconds, rounds)
+            return _create(setting, rounds)
     except (ComponentEnded, KubectlFailed, OSError) as error:
         raise CouldNotMeasure(f"apiserver: {error}") from error
 
 
-def _create(setting: "_Setting", seconds: int, rounds: int) -> Runs:
+def _create(setting: "_Setting", rounds: int) -> Runs:
     for name in setting.names:
         setting.check(name)
         setting.create(name, max(CLIENTS), 1)  # for warming up
     runs: dict[tuple[str, int], list[Run]] = {}
-    for _ in range(rounds):
+    for number in range(rounds):
+        names = setting.names if number % 2 else setting.names[::-1]
         for clients in CLIENTS:
-            for name in setting.names:
-                run = setting.create(name, clients, seconds)
+            for name in names:
+                run = setting.create(name, clients, 1)
                 runs.setdefault((name, clients), []).append(run)
     return runs
 

@@ -1,8 +1,8 @@
 """Run as `python -m bench.floor WORKER HOST:PORT DIRECTORY THREADS [PATCH]`: the least of a webhook under gunicorn.
 
-A bare WSGI function decodes the review and answers a constant, over TLS with the certificate in the directory; to
-/mutate with a JSON Patch, where a file with one is given. `worker` serves it by nbgate's own worker class, `gthread` by
-gunicorn's stock one; the settings are nbgate's else.
+It decodes the review and answers a constant, over TLS with the certificate in the directory; to /mutate with a JSON
+Patch, where a file with one is given. `gthread` does so in a bare WSGI function of gunicorn's stock worker; `worker` in
+nbgate's own, in the place of the decision, where there is no WSGI. The settings are nbgate's else.
 """
 
 import base64
@@ -16,6 +16,9 @@ import orjson
 from flask import Flask
 
 from certs.directory import load
+from webhook.server.admission import Arrival
+from webhook.server.httpanswer import Answer
+from webhook.server.httprequest import HttpRequest
 from webhook.server.serving import Edge, Listening, Server
 from webhook.server.tls import ServerTLS
 
@@ -26,16 +29,27 @@ _ANSWER = (
 )
 
 
+_patched = b""
+
+
+def _answer(path: str, body: bytes) -> bytes:
+    """Decode the review, answer the constant."""
+    review = orjson.loads(body)
+    return _ANSWER % (review["request"]["uid"].encode(), _patched if path == "/mutate" else b"")
+
+
+def _bare(request: HttpRequest, _arrival: Arrival) -> Answer:
+    """Stand in the place of nbgate's two endpoints, in nbgate's own worker."""
+    return Answer(200, _answer(request.path, request.body))
+
+
 class _Bare(Flask):
     """Flask in name only: what gunicorn calls is the bare function."""
 
-    patched = b""
-
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Decode the review, answer the constant."""
-        review = orjson.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
-        patch = self.patched if environ["PATH_INFO"] == "/mutate" else b""
-        answer = _ANSWER % (review["request"]["uid"].encode(), patch)
+        """Answer over WSGI."""
+        body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        answer = _answer(environ["PATH_INFO"], body)
         length = str(len(answer))
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", length)])
         return [answer]
@@ -55,13 +69,16 @@ class _Stock(Server):
 
 
 def _serve(worker: str, address: str, directory: Path, threads: int, patch: bytes) -> None:
+    global _patched  # noqa: PLW0603 - the process's one setting
     if patch:
-        _Bare.patched = b',"patchType":"JSONPatch","patch":"%s"' % base64.b64encode(patch)
+        _patched = b',"patchType":"JSONPatch","patch":"%s"' % base64.b64encode(patch)
     pair = load(directory, now=datetime.now(UTC))
 
     def build() -> Edge:
         tls = ServerTLS(directory, pair)
-        return Edge(app=_Bare("floor"), tls=tls, grace=0.0, overloaded=lambda: None)
+        return Edge(
+            admission=_bare, app=_Bare("floor"), tls=tls, grace=0.0, overloaded=lambda: None
+        )
 
     host, _, port = address.partition(":")
     listening = Listening(host=host, port=int(port), workers=1, threads=threads, grace=0)

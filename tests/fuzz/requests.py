@@ -1,34 +1,28 @@
-"""HTTP requests as bytes: where one ends, and what the worker's parser and the application make of it."""
+"""HTTP requests as bytes: where one ends, and what the parser and the application make of it."""
 
-from contextlib import suppress
+import time
+from typing import cast
 
 import orjson
-from gunicorn.config import Config
-from gunicorn.http import wsgi
-from gunicorn.http.errors import NoMoreData, ParseException
-from gunicorn.http.parser import RequestParser
 
 from tests.fuzz.reviews import GATES
 from tests.fuzz.reviews import TARGETS as REVIEWS
 from tests.fuzz.target import Target
+from webhook.server.admission import AdmissionEndpoints, Arrival
 from webhook.server.app import create_app
+from webhook.server.exchange import Exchange
 from webhook.server.requestbuffer import RequestBuffer, State
-from webhook.server.worker import _collected, _Outbox
+from webhook.server.serving import Edge
+from webhook.server.tls import ServerTLS
 
-_CLIENT, _SERVER = ("127.0.0.1", 40000), ("127.0.0.1", 8443)
-_ANSWERS = {200, 400, 404, 405, 411, 413, 415}
-
-
-def _https() -> Config:
-    """Give the settings of webhook/server/serving.py that its parser looks at."""
-    config = Config()
-    config.set("certfile", "/dev/null")
-    config.set("keyfile", "/dev/null")
-    return config
-
-
-_CONFIG = _https()
-_APPLICATION = create_app(GATES[0].services())
+_ANSWERS = {200, 400, 404, 405, 411, 413, 414, 415, 431}
+_EDGE = Edge(
+    admission=AdmissionEndpoints(GATES[0].services()),
+    app=create_app(GATES[0].services()),
+    tls=cast("ServerTLS", None),  # the requests are there already
+    grace=0.0,
+    overloaded=lambda: None,
+)
 
 
 def check_request(data: bytes) -> None:
@@ -51,33 +45,26 @@ def _requests(data: bytes, size: int) -> tuple[bytes, ...]:
 
 
 def check_http(data: bytes) -> None:
-    """Every request gets one whole answer, which is no error of ours, or is refused by the parser."""
+    """Every request gets one whole answer, which is no error of ours."""
     GATES[0].kept.lines.clear()
     buffer = RequestBuffer()
     buffer.feed(data)
     goes_on = True
     while goes_on and buffer.state is State.WHOLE:
-        goes_on = False
-        with suppress(NoMoreData, StopIteration, ParseException):
-            goes_on = _answered(buffer.take())
+        goes_on = _answered(buffer.take())
 
 
 def _answered(data: bytes) -> bool:
     """Answer a request as the worker does; tell whether the connection goes on."""
-    request = next(RequestParser(_CONFIG, iter((data,)), _CLIENT))
-    whole, outbox = _collected(request, data), _Outbox()
-    request._expected_100_continue = False
-    response, environ = wsgi.create(request, outbox, _CLIENT, _SERVER, _CONFIG)
-    if not whole:
-        response.force_close()
-    for item in _APPLICATION.wsgi_app(environ, response.start_response):
-        response.write(item)
-    response.close()
-    head, _, body = outbox.content().partition(b"\r\n\r\n")
+    arrival = Arrival(time.monotonic(), verified=False)
+    exchange = Exchange(_EDGE, data, arrival, ends=lambda: False)
+    head, end, body = exchange.answer().partition(b"\r\n\r\n")
+    assert end
     assert int(head.split(b" ")[1]) in _ANSWERS, head
-    if body and b"application/json" in head and request.method != "HEAD":
+    assert exchange.keeps is not (b"\r\nConnection: close" in head)
+    if body and b"application/json" in head:
         orjson.loads(body)
-    return not response.should_close()
+    return exchange.keeps
 
 
 def _requests_seeds() -> list[bytes]:

@@ -1,8 +1,7 @@
 """AdmissionReviews through the whole decision: HTTP body -> answer's bytes and audit line, at both endpoints."""
 
 import base64
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jsonpatch
@@ -22,9 +21,10 @@ from tests.core.builders import (
 )
 from tests.core.builders import review as review_of
 from tests.fuzz.target import Target, one_line
+from tests.server.posting import post
 from webhook.core.audit import Record
 from webhook.core.decision import Snapshot
-from webhook.server.admission import AdmissionEndpoints, Services
+from webhook.server.admission import Services
 from webhook.server.auditline import LINE_LIMIT, encode
 from webhook.server.health import Condition
 from webhook.server.metrics import Metrics
@@ -86,27 +86,14 @@ class Gate:
         )
 
     def post(self, endpoint: str, body: bytes) -> tuple[int, Json]:
-        """Post a body as gunicorn would hand it over; give the status and the answer."""
+        """Post a body; give the status and the answer."""
         self.kept.lines.clear()
-        found: list[str] = []
-        environ = {
-            "PATH_INFO": f"/{endpoint}",
-            "REQUEST_METHOD": "POST",
-            "CONTENT_TYPE": "application/json",
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.input": io.BytesIO(body),
-        }
-        gate = AdmissionEndpoints(self.services(), _nobody)
-        answer = b"".join(gate(environ, lambda status, _: found.append(status)))
-        return int(found[0][:3]), orjson.loads(answer)
+        answer = post(self.services(), endpoint, body)
+        return answer.code, orjson.loads(answer.body)
 
 
 def _refuse(problem: str) -> None:
     raise AssertionError(problem)
-
-
-def _nobody(_environ: Any, _start: Any) -> Iterable[bytes]:
-    raise AssertionError("it is one of the two endpoints")
 
 
 GATES = tuple(Gate(state) for state in _STATES)

@@ -22,6 +22,13 @@ def small(folder: Path, kilobytes: int) -> list[str]:
     return ["-t", "tmpfs", "-o", f"size={kilobytes}k,mode=755", "tmpfs", str(folder)]
 
 
+def on_disk(folder: Path, image: Path) -> list[str]:
+    """An empty file system on a disk, as this file stands for one: unlike memory, it can be made to hang."""
+    image.write_bytes(bytes(4 << 20))
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    return ["-o", "loop", str(image), str(folder)]
+
+
 def read_only(folder: Path) -> tuple[list[str], list[str]]:
     """The folder as it is, read-only; who does not see the mounts can still write to it."""
     bound = ["--bind", str(folder), str(folder)]

@@ -177,7 +177,7 @@ def test_a_connection_is_kept_for_the_next_request(server: RunningServer) -> Non
     with connected(server) as wire:
         for _ in range(3):
             wire.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert b"keep-alive" in wire.recv(65536)
+            assert b"Connection: close" not in wire.recv(65536)
 
 
 @pytest.mark.parametrize("query", ["?timeout=soon", "?timeout=", "?timeout=-1s", "?timeout=5"])

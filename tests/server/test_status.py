@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook.server.status import render_http, render_status
+from webhook.server.httpanswer import refusal, render_http
+from webhook.server.status import render_status
 
 CODES = st.sampled_from([code.value for code in HTTPStatus if code >= 400])
 
@@ -40,7 +41,7 @@ def test_the_reason_is_the_one_of_kubernetes(code: int, reason: str) -> None:
 
 @given(CODES, st.text(max_size=200))
 def test_an_answer_ends_its_connection_and_says_its_length(code: int, message: str) -> None:
-    head, _, body = render_http(code, message).partition(b"\r\n\r\n")
+    head, _, body = render_http(refusal(code, message), keeps=False).partition(b"\r\n\r\n")
     line, *headers = head.decode("ascii").split("\r\n")
     named = dict(header.split(": ", 1) for header in headers)
     assert line == f"HTTP/1.1 {code} {HTTPStatus(code).phrase}"
@@ -53,7 +54,7 @@ def test_an_answer_ends_its_connection_and_says_its_length(code: int, message: s
 @given(st.text(max_size=200))
 def test_no_message_can_end_the_head_or_add_a_header(message: str) -> None:
     hostile = f"{message}\r\nSet-Cookie: a=b\r\n\r\n"
-    head, _, body = render_http(400, hostile).partition(b"\r\n\r\n")
+    head, _, body = render_http(refusal(400, hostile), keeps=False).partition(b"\r\n\r\n")
     assert b"Set-Cookie" not in head
     assert b"\r" not in body
     assert b"\n" not in body

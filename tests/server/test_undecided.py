@@ -1,18 +1,19 @@
 """What could not be decided is an HTTP error, and never an answer: the cluster's failurePolicy decides then."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import structlog
-from werkzeug.test import TestResponse
 
+from tests.server.posting import post
 from tests.server.running import recorded
 from webhook.core.decision import Snapshot
 from webhook.core.scan import Scan
 from webhook.core.verdict import Finding, ScanIndex
 from webhook.server.admission import NotReady, Services
-from webhook.server.app import create_app
+from webhook.server.httpanswer import Answer
 from webhook.server.metrics import Metrics
 from webhook.server.recorder import Recorder
 
@@ -56,8 +57,8 @@ FAULTS: dict[str, tuple[Callable[[], Snapshot], Metrics, int]] = {
 
 def asked(
     snapshot: Callable[[], Snapshot], metrics: Metrics, endpoint: str, review: dict[str, Any]
-) -> TestResponse:
-    """Post a review to an application that has this snapshot."""
+) -> Answer:
+    """Post a review to an endpoint that has this snapshot."""
     services = Services(
         snapshot=snapshot,
         recorder=Recorder([], level="all", report=lambda _: None),
@@ -66,7 +67,7 @@ def asked(
         show_state=lambda: None,
         authenticated=lambda: False,
     )
-    return create_app(services).test_client().post(f"/{endpoint}", json=review)
+    return post(services, endpoint, json.dumps(review).encode())
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -75,11 +76,11 @@ def test_a_fault_is_no_answer(fault: str, endpoint: str) -> None:
     snapshot, metrics, code = FAULTS[fault]
     with structlog.testing.capture_logs() as logs:
         answered = asked(snapshot, metrics, endpoint, recorded("create-pods"))
-    assert answered.status_code == code
-    body = answered.get_json()
+    assert answered.code == code
+    body = json.loads(answered.body)
     assert (body["kind"], body["code"]) == ("Status", code)
     assert "response" not in body
-    assert "a fault of ours" not in answered.text
+    assert "a fault of ours" not in answered.body.decode()
     assert [line["event"] for line in logs] == ["could not decide"] * (code == 500)
     errors = f'decision="error",endpoint="{endpoint}",operation="CREATE"}} 1.0'
     assert errors in metrics.render().decode()
@@ -88,5 +89,5 @@ def test_a_fault_is_no_answer(fault: str, endpoint: str) -> None:
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_without_a_fault_it_is_one(endpoint: str) -> None:
     answered = asked(Snapshot, Metrics(), endpoint, recorded("create-pods"))
-    assert answered.status_code == 200
-    assert answered.get_json()["response"]["allowed"] is (endpoint == "mutate")
+    assert answered.code == 200
+    assert json.loads(answered.body)["response"]["allowed"] is (endpoint == "mutate")

@@ -12,7 +12,7 @@ from webhook.cli.exits import CouldNot
 from webhook.cli.settings import Settings
 from webhook.cli.sources import Cluster, build_scans, build_store
 from webhook.kube import connect
-from webhook.server.admission import NobodyAsks, Services
+from webhook.server.admission import AdmissionEndpoints, NobodyAsks, Services
 from webhook.server.app import create_app
 from webhook.server.auditlog import AuditFile
 from webhook.server.auditoutput import StandardOutput
@@ -63,6 +63,7 @@ def build_edge(settings: Settings, first: ServingPair) -> Edge:
         scans=requests or NobodyAsks(),
     )
     edge = Edge(
+        admission=AdmissionEndpoints(services),
         app=create_app(services),
         tls=tls,
         grace=settings.grace,

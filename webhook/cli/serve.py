@@ -81,7 +81,7 @@ _NAMESPACE = "nbgate-system"
     type=click.IntRange(1, 64),
     default=4,
     show_default=True,
-    help="Decisions at a time in each process; more than 8 only adds latency.",
+    help="In each process, for large reviews and for refusals, whose records wait for the disk.",
 )
 @click.option(
     "--grace",

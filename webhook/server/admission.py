@@ -1,14 +1,14 @@
 """`POST /mutate` and `POST /validate`: from an AdmissionReview's bytes to its answer's.
 
-They stand before Flask, as plain WSGI: its routing, request and response objects cost half as much again as the whole
-decision, and every notebook's pod passes here twice.
+They stand before Flask: its routing, request and response objects cost half as much again as the whole decision, and
+every notebook's pod passes here twice.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import Any, Literal, Protocol
+from functools import partial
+from typing import Literal, NamedTuple, Protocol
 
 import structlog
 
@@ -17,18 +17,15 @@ from webhook.core.review import Request, ReviewError, parse_review, render_answe
 from webhook.core.words import cut
 from webhook.server.deadline import is_late, parse_timeout
 from webhook.server.health import Condition
+from webhook.server.httpanswer import JSON, Answer, Later, refusal
+from webhook.server.httprequest import HttpRequest
 from webhook.server.metrics import Metrics
 from webhook.server.requestbuffer import MAX_BODY
-from webhook.server.status import render_status
 
 _log = structlog.get_logger("nbgate.server")
-JSON = "application/json"
 TOO_LARGE = f"the body is larger than {MAX_BODY} bytes"
 
 Endpoint = Literal["mutate", "validate"]
-Environ = Mapping[str, Any]
-StartResponse = Callable[[str, list[tuple[str, str]]], object]
-Application = Callable[[Any, Any], Iterable[bytes]]
 
 
 class Asking(Protocol):
@@ -47,6 +44,9 @@ class NobodyAsks:
 
 class Recorder(Protocol):
     """Keeps the audit records."""
+
+    def records(self, decision: Decision) -> bool:
+        """Tell whether a decision has a record, whose writing may take its time."""
 
     def record(
         self,
@@ -96,31 +96,55 @@ class Refused(Exception):
         self.code = code
 
 
+class Arrival(NamedTuple):
+    """How a request came.
+
+    Attributes:
+        moment: when it was whole, in monotonic seconds.
+        verified: its client showed a certificate of the configured client CA.
+    """
+
+    moment: float
+    verified: bool
+
+    @property
+    def waited(self) -> float:
+        """For how many seconds the request has been whole."""
+        return time.monotonic() - self.moment
+
+
+class _Decided(NamedTuple):
+    """A decision, its answer, and what its record tells."""
+
+    endpoint: Endpoint
+    review: Request
+    decision: Decision
+    snapshot: Snapshot
+    body: bytes
+    now: float
+    seconds: float
+
+
 class AdmissionEndpoints:
-    """A WSGI application that answers the two endpoints, and leaves everything else to the one behind it."""
+    """Answers the two endpoints."""
 
     _ENDPOINTS: Mapping[str, Endpoint] = {"/mutate": "mutate", "/validate": "validate"}
 
-    def __init__(self, services: Services, behind: Application) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._behind = behind
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
-        endpoint = self._ENDPOINTS.get(environ["PATH_INFO"])
-        if endpoint is None or environ["REQUEST_METHOD"] != "POST":
-            return self._behind(environ, start_response)
-        code, body = self._answer(endpoint, environ)
-        headers = [("Content-Type", JSON), ("Content-Length", str(len(body)))]
-        start_response(_STATUS_LINES[code], headers)
-        return (body,)
+    def __call__(self, request: HttpRequest, arrival: Arrival) -> Answer | Later | None:
+        """Answer a request: at once, unless its record is to be written first; None where it is for somebody else.
 
-    def _answer(self, endpoint: Endpoint, environ: Environ) -> tuple[int, bytes]:
-        """Decide; what cannot be decided is an HTTP error, so that the configuration's failurePolicy decides."""
+        What cannot be decided is an HTTP error, so that the configuration's failurePolicy decides.
+        """
+        endpoint = self._ENDPOINTS.get(request.path)
+        if endpoint is None or request.method != "POST":
+            return None
         review = None
         try:
-            review = parse_review(self._body(environ))
-            return 200, self._decide(endpoint, review, environ)
+            review = parse_review(self._body(request, arrival))
+            decided = self._decide(endpoint, review)
         except Refused as error:
             code, problem = error.code, str(error)
         except NotReady as error:
@@ -128,57 +152,70 @@ class AdmissionEndpoints:
         except ReviewError as error:
             code, problem = 400, str(error)
         except Exception:  # noqa: BLE001 - logged; a swallowed error must never become an answer
-            _log.exception("could not decide", endpoint=endpoint, uid=review and review.uid)
-            code, problem = 500, "could not decide: internal error, see the log"
+            return self._failed(endpoint, review)
+        else:
+            if self._services.recorder.records(decided.decision):
+                return partial(self._finish, decided, arrival)
+            return self._finish(decided, arrival)
         self._services.metrics.failed(endpoint, review.operation if review else "")
-        return code, render_status(code, problem)
+        return refusal(code, problem)
 
-    def _body(self, environ: Environ) -> bytes:
-        """Check everything about the request that its body does not tell, then read it."""
-        if self._services.authenticated() and not environ.get("nbgate.verified"):
+    def _failed(self, endpoint: Endpoint, review: Request | None) -> Answer:
+        _log.exception("could not decide", endpoint=endpoint, uid=review and review.uid)
+        self._services.metrics.failed(endpoint, review.operation if review else "")
+        return refusal(500, "could not decide: internal error, see the log")
+
+    def _body(self, request: HttpRequest, arrival: Arrival) -> bytes:
+        """Check everything about the request that its body does not tell, then give that."""
+        if self._services.authenticated() and not arrival.verified:
             raise Refused(401, "a client certificate of the configured client CA is required")
-        content_type = environ.get("CONTENT_TYPE", "")
-        if content_type.partition(";")[0].strip().lower() != JSON:
-            raise Refused(415, f"Content-Type must be {JSON}, not {cut(content_type, 60)!r}")
-        length = environ.get("CONTENT_LENGTH", "")
-        if not length.isdecimal():
+        kind = request.content_type
+        if kind != JSON and kind.partition(";")[0].strip().lower() != JSON:
+            raise Refused(415, f"Content-Type must be {JSON}, not {cut(kind, 60)!r}")
+        if request.length is None:
             raise Refused(411, "Content-Length is missing")
-        if int(length) > MAX_BODY:
+        if request.length > MAX_BODY:
             raise Refused(413, TOO_LARGE)
         try:
-            timeout = parse_timeout(environ.get("QUERY_STRING", ""))
+            timeout = parse_timeout(request.query)
         except ValueError as error:
             raise Refused(400, str(error)) from None
-        if is_late(timeout, _waited(environ)):
+        if is_late(timeout, arrival.waited):
             raise Refused(503, "overloaded: the API server's timeout has passed")
-        body: bytes = environ["wsgi.input"].read(int(length))
-        return body
+        return request.body
 
-    def _decide(self, endpoint: Endpoint, review: Request, environ: Environ) -> bytes:
-        services, started = self._services, time.perf_counter()
-        snapshot, now = services.snapshot(), services.clock()
+    def _decide(self, endpoint: Endpoint, review: Request) -> _Decided:
+        started = time.perf_counter()
+        snapshot, now = self._services.snapshot(), self._services.clock()
         mutating = endpoint == "mutate"
         decision = mutate(review, snapshot) if mutating else validate(review, snapshot, now)
         body = render_answer(review.uid, answer(decision, snapshot))
         seconds = time.perf_counter() - started
+        return _Decided(endpoint, review, decision, snapshot, body, now, seconds)
+
+    def _finish(self, decided: _Decided, arrival: Arrival) -> Answer:
+        """Record and count a decision, ask for the scans that it wants, and give its answer."""
+        try:
+            self._note(decided, arrival)
+        except Exception:  # noqa: BLE001 - as above
+            return self._failed(decided.endpoint, decided.review)
+        return Answer(200, decided.body)
+
+    def _note(self, decided: _Decided, arrival: Arrival) -> None:
+        services, review, decision = self._services, decided.review, decided.decision
         services.recorder.record(
-            review, decision, snapshot, endpoint=endpoint, now=now, seconds=seconds
+            review,
+            decision,
+            decided.snapshot,
+            endpoint=decided.endpoint,
+            now=decided.now,
+            seconds=decided.seconds,
         )
         stale = any(v.rule == "stale" for v in decision.violations)
-        waited = _waited(environ)
-        services.metrics.decided(endpoint, review.operation, decision, waited, stale=stale)
+        services.metrics.decided(
+            decided.endpoint, review.operation, decision, arrival.waited, stale=stale
+        )
         if not review.dry_run:
             # a dry run has no side effect at all (sideEffects: NoneOnDryRun)
             for image in decision.wanted:
                 services.scans.ask(image, review.namespace)
-        return body
-
-
-def _waited(environ: Environ) -> float:
-    """Say for how many seconds the request has been whole, as the worker noted."""
-    now = time.monotonic()
-    arrived: float = environ.get("nbgate.arrived", now)
-    return now - arrived
-
-
-_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}

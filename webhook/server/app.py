@@ -1,11 +1,15 @@
-"""The HTTP edge as a Flask application: `/mutate`, `/validate`, `/livez`, `/readyz`, `/metrics`."""
+"""All that is no AdmissionReview, as a Flask application: `/livez`, `/readyz`, `/metrics`, wrong paths and methods."""
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from webhook.server.admission import JSON, AdmissionEndpoints, Services
+from webhook.server.admission import Services
 from webhook.server.health import render
+from webhook.server.httpanswer import JSON
 from webhook.server.status import render_status
+
+# Readiness tries a failing audit log again, which is on a disk; all metrics take some milliseconds to write.
+MAY_WAIT = frozenset({"/readyz", "/metrics"})
 
 
 def create_app(services: Services) -> Flask:
@@ -14,11 +18,10 @@ def create_app(services: Services) -> Flask:
     app.add_url_rule("/livez", "livez", lambda: Response("ok\n", mimetype="text/plain"))
     app.add_url_rule("/readyz", "readyz", lambda: _readyz(services))
     app.add_url_rule("/metrics", "metrics", lambda: _metrics(services))
-    # known here for their wrong methods; POST is answered before
+    # known here for their wrong methods; POST never comes here
     for path in ("/mutate", "/validate"):
         app.add_url_rule(path, path[1:], methods=["POST"], provide_automatic_options=False)
     app.register_error_handler(HTTPException, _http_error)
-    app.wsgi_app = AdmissionEndpoints(services, app.wsgi_app)  # type: ignore[method-assign]  # Flask's way for middleware
     return app
 
 

@@ -38,7 +38,7 @@ class Connection:
         deadline: when to close it, in monotonic seconds.
         since: when it came, or ended its last request.
         watched: the events that the poller watches it for.
-        busy: a thread has its request; then nothing else touches it.
+        busy: its request is being answered; then nothing else touches it.
         keeps: whether it may carry another request after its present answer.
         reserved: bytes that are counted for it, of its present request or of an answer that it does not take.
         verified: the client showed a certificate of the configured client CA.
@@ -146,7 +146,7 @@ class Connection:
         return Wait.AGAIN
 
     def take(self) -> bytes:
-        """Take the whole request, for a thread to answer."""
+        """Take the whole request, to answer it."""
         self.busy = True
         self.deadline = float("inf")
         return self._buffer.take()
@@ -172,6 +172,11 @@ class Connection:
         """Send a last answer without waiting; what does not fit into the socket's buffer is lost."""
         with contextlib.suppress(OSError):
             self.sock.send(answer)
+
+    def forsake(self, answer: bytes) -> None:
+        """Refuse its request, where it has one that was taken."""
+        if self.busy:
+            self.refuse(answer)
 
     def close(self) -> None:
         """Close it now."""

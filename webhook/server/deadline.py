@@ -13,7 +13,7 @@ _PART = re.compile(r"([0-9.]+)(h|ms|m|s)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-# a cluster's API servers send the same few again and again; gunicorn bounds how long a query is
+# a cluster's API servers send the same few again and again; the parser bounds how long a query is
 @lru_cache(maxsize=64)
 def parse_timeout(query: str) -> float | None:
     """Read the timeout of a query string into seconds, None where there is none. Raises ValueError with the cure."""

@@ -53,6 +53,10 @@ class Recorder:
         self._report = report
         self._clock = clock
 
+    def records(self, decision: Decision) -> bool:
+        """Tell whether a decision is to be recorded: then `record` waits for disks, or for who reads the output."""
+        return recorded(decision, self._level)
+
     def record(
         self,
         review: Request,
@@ -67,7 +71,7 @@ class Recorder:
 
         `now` is the decision's own time, in seconds since the epoch; `seconds` is how long the decision took.
         """
-        if not recorded(decision, self._level):
+        if not self.records(decision):
             return
         key = _key(review, decision, endpoint) if _repeats(decision) else None
         for channel in self._channels:

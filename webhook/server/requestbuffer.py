@@ -1,7 +1,7 @@
-"""When a request is whole: bytes are collected until then, so that no thread ever waits for a client.
+"""When a request is whole: bytes are collected until then, so that nothing ever waits for a client.
 
-Only the framing is read here (RFC 9112, section 6), just enough to know where a request ends. gunicorn's parser reads
-the request itself, and judges everything that is wrong with it.
+Only the framing is read here (RFC 9112, section 6), just enough to know where a request ends. `httprequest` reads the
+request itself, and judges everything that is wrong with it.
 """
 
 import re

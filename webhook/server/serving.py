@@ -11,7 +11,10 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 
+from webhook.server.admission import Arrival
 from webhook.server.connection import IDLE_SECONDS
+from webhook.server.httpanswer import Answer, Later
+from webhook.server.httprequest import HttpRequest
 from webhook.server.signals import IGNORED_SIGNALS
 from webhook.server.tls import ServerTLS
 
@@ -25,6 +28,9 @@ class Edge:
     """What one worker serves with.
 
     Attributes:
+        admission: answers a request; None where it is for `app`. What it gives to be called may wait for a disk, the
+            rest does not wait for anything.
+        app: answers everything else.
         draining: set when the worker is told to stop; readiness is false from then on.
         grace: seconds between that moment and the last new connection.
         overloaded: counts a request that was turned away.
@@ -33,6 +39,7 @@ class Edge:
             its connection, so that the API server, which keeps them for long, comes to a replica that is ready.
     """
 
+    admission: Callable[[HttpRequest, Arrival], Answer | Later | None]
     app: Flask
     tls: ServerTLS
     grace: float
@@ -108,8 +115,6 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "post_fork": _hand_over,
             "worker_exit": _end,
             "preload_app": False,
-            # one parser, whatever else is installed: "auto" takes another one that it finds
-            "http_parser": "python",
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -123,7 +128,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Any:
         """Build the worker's edge; gunicorn calls this in each worker."""
         self.edge = self._build()
-        return self.edge.app.wsgi_app
+        return self.edge.app
 
 
 def _url(listener: Any) -> str:

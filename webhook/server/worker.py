@@ -1,11 +1,13 @@
-"""gunicorn's threaded worker, changed so that a client can hold no thread.
+"""gunicorn's threaded worker, changed so that a client can hold neither a thread nor the main loop.
 
 The stock worker (gunicorn 27, workers/gthread.py) shakes hands, reads bodies and closes sockets in blocking calls, so
 a few stalled clients hold all its threads, or its main loop. Here the main loop does all that without blocking, each
-step with a deadline, and a thread gets a request only when it is whole. What waits is bounded twice: by the number of
-requests, and by the bytes of their bodies; past that the answer is 503.
+step with a deadline. A request is looked at only when it is whole. Small ones the main loop decides itself, for that
+takes less than to hand them to a thread; the threads get what is large, and what waits for a disk. What waits is
+bounded twice: by the number of requests, and by the bytes of their bodies; past that the answer is 503.
 """
 
+import contextlib
 import errno
 import os
 import queue
@@ -15,21 +17,20 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
-from gunicorn.http import wsgi
-from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, NoMoreData, ParseException
-from gunicorn.http.message import Request
-from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import ThreadWorker
 
+from webhook.server.admission import Arrival
 from webhook.server.connection import WRITE_SECONDS, Connection, Wait
+from webhook.server.exchange import Exchange
+from webhook.server.httpanswer import refusal, render_http
 from webhook.server.signals import IGNORED_SIGNALS
-from webhook.server.status import render_http
 from webhook.server.threads import Threads
 
-# Requests that wait or run in one worker. At half a millisecond each the last of them waits an eighth of a second, well
-# inside the API server's timeout of seconds.
+# Requests that have a thread or wait for one. At half a millisecond each the last of them waits an eighth of a second,
+# well inside the API server's timeout of seconds.
 MAX_IN_FLIGHT = 256
 # Bodies that are held at once: nine of the largest, or sixteen thousand usual ones.
 MAX_HELD_BYTES = 64 * 1024 * 1024
@@ -38,10 +39,15 @@ _SMALL_BYTES = 64 * 1024
 # While one of 7 MiB is decided it takes up to 200 MB more: four at once took more than a replica has. Larger ones than
 # this wait for one another, and the other threads are for the rest.
 _LARGE_BYTES = 1024 * 1024
+# Decided in the main loop, everybody else waiting: a usual review takes a tenth of a millisecond, and the costliest of
+# this size that we found some seven.
+_AT_ONCE_BYTES = 16 * 1024
 # Kept free for clients that come: the longest idle are closed for them.
 _SPARE_CONNECTIONS = 8
 _SWEEP_SECONDS = 0.25
 _COMPLAINT_SECONDS = 10.0
+# Written beforehand, for then there is no memory to write it.
+_OUT_OF_MEMORY = render_http(refusal(500, "out of memory"), keeps=False)
 _ENDING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 
@@ -53,8 +59,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._connections: set[Connection] = set()
         self._in_flight = 0
         self._held_bytes = 0
-        self._large: deque[tuple[Connection, bytes, float]] = deque()
+        self._large: deque[tuple[Connection, Exchange, Callable[[], bytes]]] = deque()
         self._has_large = False
+        self._woke = 0.0
         self._last_sweep = 0.0
         self._next_complaint = 0.0
         self._drain_until: float | None = None
@@ -120,8 +127,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._sweep(now)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for clients, but not so long that a deadline passes unseen."""
-        super().wait_for_and_dispatch_events(min(timeout, _SWEEP_SECONDS))
+        """Wait for clients, but not so long that a deadline passes unseen; then give each its turn."""
+        events = self.poller.select(min(timeout, _SWEEP_SECONDS))
+        self._woke = time.monotonic()
+        for key, _ in events:
+            key.data(key.fileobj)
 
     def _sweep(self, now: float) -> None:
         for connection in [c for c in self._connections if c.deadline <= now]:
@@ -202,8 +212,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             self._advance(connection)
         except MemoryError:
-            self._complain("out of memory")
+            connection.forsake(_OUT_OF_MEMORY)
             self._close(connection)
+            with contextlib.suppress(MemoryError):
+                self._complain("out of memory")
 
     def _watch(self, connection: Connection, events: int) -> None:
         if connection.watched == events:
@@ -230,36 +242,62 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._account(connection)
         if connection.lingering:
             return
+        arrival = Arrival(self._woke, connection.verified)
+        exchange = Exchange(self.app.edge, connection.take(), arrival, ends=self._ends_connections)
+        if connection.reserved > _AT_ONCE_BYTES:
+            self._hand_over(connection, exchange, exchange.answer)
+        elif (answer := exchange.begin()) is None:
+            self._hand_over(connection, exchange, exchange.finish)
+        else:
+            self._send(connection, exchange, answer)
+            self._settle(connection)
+
+    def _ends_connections(self) -> bool:
+        """Tell whether each answer ends its connection: on the way out, and while another replica is the better one."""
+        return self.draining or self.app.edge.turns_away.is_set()
+
+    def _hand_over(
+        self, connection: Connection, exchange: Exchange, step: Callable[[], bytes]
+    ) -> None:
+        """Have a thread take an exchange's step, now or when the last large one is done."""
         if self._in_flight >= MAX_IN_FLIGHT:
             self._refuse(connection, "too many requests at once")
             return
-        data = connection.take()
-        self._in_flight += 1
         if connection.reserved > _LARGE_BYTES:
-            self._large.append((connection, data, time.monotonic()))
+            self._large.append((connection, exchange, step))
+            self._in_flight += 1
             self._submit_large()
         else:
-            self._submit(connection, data, time.monotonic())
+            self.tpool.submit(self._answer, connection, exchange, step)
+            self._in_flight += 1
 
     def _submit_large(self) -> None:
-        """Give a thread the next large request, when it has done with the last one."""
-        if self._large and not self._has_large:
-            self._has_large = True
-            self._submit(*self._large.popleft())
+        """Give a thread the next large request, when it has done with the last one.
 
-    def _submit(self, connection: Connection, data: bytes, arrived: float) -> None:
-        self.tpool.submit(self._answer, connection, data, arrived)
+        Where there is no memory to do so it stays the next one: if it were lost, all later ones would wait for it.
+        """
+        if self._large and not self._has_large:
+            with contextlib.suppress(MemoryError):
+                self.tpool.submit(self._answer, *self._large[0])
+                self._large.popleft()
+                self._has_large = True
 
     def _refuse(self, connection: Connection, problem: str) -> None:
         self.app.edge.overloaded()
-        connection.refuse(render_http(503, problem))
+        connection.busy = False
+        connection.refuse(render_http(refusal(503, problem), keeps=False))
         self._linger(connection)
 
     def _done(self, connection: Connection) -> None:
+        """Take back a connection whose request a thread has answered."""
         self._in_flight -= 1
         if connection.reserved > _LARGE_BYTES:
             self._has_large = False
             self._submit_large()
+        self._settle(connection)
+
+    def _settle(self, connection: Connection) -> None:
+        """Go on after an answer: with the next request, or with what the client has not taken of this one."""
         self._release(connection)
         connection.busy = False
         if not connection.outgoing:
@@ -282,8 +320,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         connection.rest(time.monotonic())
         self._watch(connection, selectors.EVENT_READ)
         if connection.has_next() or connection.sock.pending():
-            # bytes that were received already wake no poller
-            self._turn(connection)
+            # bytes that were received already wake no poller; and who sends many requests at once waits for his turn
+            self.method_queue.defer(self._turn, connection)
 
     def _release(self, connection: Connection) -> None:
         self._held_bytes -= connection.reserved
@@ -303,89 +341,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     # -- in a thread -----------------------------------------------------------------------------
 
-    def _answer(self, connection: Connection, data: bytes, arrived: float) -> None:
-        """Answer one whole request, and give the connection back to the main loop, whatever happens."""
+    def _answer(
+        self, connection: Connection, exchange: Exchange, step: Callable[[], bytes]
+    ) -> None:
+        """Take a step to an answer, and give the connection back to the main loop, whatever happens."""
         connection.keeps = False
         try:
-            connection.keeps = self._serve(connection, data, arrived)
+            self._send(connection, exchange, step())
         finally:
             self.method_queue.defer(self._done, connection)
 
-    def _serve(self, connection: Connection, data: bytes, arrived: float) -> bool:
-        """Answer one whole request; say whether the connection may carry another."""
-        try:
-            request = next(RequestParser(self.cfg, iter((data,)), connection.client))
-            whole = _collected(request, data)
-            return self._respond(request, connection, arrived, whole=whole)
-        except (NoMoreData, StopIteration):
-            # all of it is there, and still no end of its head
-            self._send(connection, render_http(431, "malformed request: its head is too long"))
-        except ParseException as error:
-            self._send(connection, render_http(_status_of(error), f"malformed request: {error}"))
-        except OSError as error:
-            self.log.debug("a client went away: %s", error)
-        except Exception:
-            self.log.exception("a request could not be answered")
-            self._send(connection, render_http(500, "internal error"))
-        return False
+    # -- in both ---------------------------------------------------------------------------------
 
-    def _respond(
-        self, request: Request, connection: Connection, arrived: float, *, whole: bool
-    ) -> bool:
-        outbox = _Outbox()
-        request._expected_100_continue = False  # noqa: SLF001 - sent already, when the body was awaited
-        response, environ = wsgi.create(
-            request, outbox, connection.client, connection.server, self.cfg
-        )
-        environ["wsgi.multithread"] = True
-        environ["nbgate.arrived"] = arrived
-        environ["nbgate.verified"] = connection.verified
-        if self.draining or self.app.edge.turns_away.is_set() or not whole:
-            response.force_close()
-        body = self.wsgi(environ, response.start_response)
-        try:
-            for item in body:
-                response.write(item)
-            response.close()
-        finally:
-            if hasattr(body, "close"):
-                body.close()
-        connection.send(outbox.content())
-        return not response.should_close()
-
-    def _send(self, connection: Connection, answer: bytes) -> None:
+    def _send(self, connection: Connection, exchange: Exchange, answer: bytes) -> None:
+        """Send what the client takes of an answer now; the main loop sends the rest."""
+        connection.keeps = exchange.keeps
         try:
             connection.send(answer)
         except OSError as error:
+            connection.keeps = False
             self.log.debug("a client went away: %s", error)
-
-
-class _Outbox:
-    """Collects head and body of an answer, so that they leave in one TLS record."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-
-    def sendall(self, data: bytes) -> None:
-        self._parts.append(data)
-
-    def content(self) -> bytes:
-        return b"".join(self._parts)
-
-
-def _collected(request: Request, data: bytes) -> bool:
-    """Tell whether these bytes are the request as gunicorn reads it, whole and nothing more.
-
-    Where the two readings of its length differ, nobody knows where the next request starts: the connection ends, and
-    no body is ever taken for a request (smuggling).
-    """
-    said = [int(value) for name, value in request.headers if name == "CONTENT-LENGTH"]
-    chunked = any(name == "TRANSFER-ENCODING" for name, _ in request.headers)
-    received = len(data) - data.find(b"\r\n\r\n") - 4
-    return not chunked and (said or [0]) == [received]
-
-
-def _status_of(error: ParseException) -> int:
-    if isinstance(error, LimitRequestLine):
-        return 414
-    return 431 if isinstance(error, LimitRequestHeaders) else 400
