@@ -20,7 +20,7 @@ from tests.core.builders import (
     snapshot,
     stateful_set_pod,
 )
-from tests.core.deciding import found, judge, of_scan
+from tests.core.deciding import KNOWN, decide, found, judge, of_scan
 from webhook.core.actions import Action, mode_of
 from webhook.core.decision import _parse_again, mutate
 from webhook.core.requirements import REQUIREMENTS
@@ -36,6 +36,22 @@ def test_a_finished_pod_with_a_conforming_image_is_allowed_without_a_word() -> N
     assert decision.use is not None
     assert decision.use.container.image == PINNED
     assert decision.mode == "deny"
+
+
+@pytest.mark.parametrize("mode", ["deny", "warn", "audit"])
+def test_a_decision_tells_the_namespaces_mode_also_where_nothing_is_found(mode: str) -> None:
+    known = snapshot(scan_document(IMAGE), modes={"team-a": mode})
+    for source in (finished_pod(), stateful_set_pod()):
+        assert {judge(source, known).mode, decide(source, known).mode} == {mode}
+    assert judge(finished_pod(), known).violations == ()
+
+
+def test_both_endpoints_see_the_same_of_the_notebooks_image() -> None:
+    source = stateful_set_pod(container("istio-proxy", "sidecar:1"), container())
+    use = decide(source).use
+    assert use is not None
+    assert (use.serves, use.container.image) == (True, IMAGE)
+    assert judge(source, KNOWN).use == use
 
 
 # Requirements

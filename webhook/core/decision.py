@@ -4,7 +4,7 @@
 state. A decision is reproducible: one snapshot, one policy, one `now`, and its audit record names all three.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -13,7 +13,7 @@ from webhook.core import message
 from webhook.core.actions import MODES, Action, mode_of
 from webhook.core.asking import asks, wanted
 from webhook.core.homevolume import needs_fallback
-from webhook.core.patch import apply_patch, plan
+from webhook.core.patch import plan, prove
 from webhook.core.pod import Container
 from webhook.core.policy import DEFAULT_POLICY, Exemption, PolicyDocument
 from webhook.core.policyreview import PolicyReview, review_policy
@@ -105,9 +105,9 @@ def mutate(request: Request, snapshot: Snapshot) -> Decision:
     subject = read_subject(request)
     if subject is None or request.object is None:
         return UNTOUCHED
-    use = next((u for u in _uses(subject, snapshot.scans) if u.serves), None)
-    if use is None:
+    if not subject.serving:
         return UNTOUCHED
+    use = _use(subject.serving[0], snapshot.scans, serves=True)
     policy, target = snapshot.policy.spec.pod, _target(subject, use)
     operations = plan(target, policy)
     if operations:
@@ -127,7 +127,7 @@ def _prove(source: Mapping[str, Any], operations: Sequence[Operation]) -> None:
     """Apply the patch before it is sent: one that does not apply refuses the pod even under failurePolicy Ignore."""
     try:
         # every operation is below spec: the rest, managed fields above all, need not be copied
-        apply_patch({"spec": source.get("spec")}, operations)
+        prove({"spec": source.get("spec")}, operations)
     except Malformed as error:
         raise ReviewError(str(error.under("object").under("request"))) from None
 
@@ -175,14 +175,14 @@ def _identity(violation: Violation) -> tuple[str, ...]:
     return what if violation.rule.startswith("pod-") else (*what, container.image)
 
 
-def _uses(subject: Subject, scans: ScanIndex) -> tuple[ImageUse, ...]:
+def _uses(subject: Subject, scans: ScanIndex) -> Sequence[ImageUse]:
     """Read and look up every container's image; the notebook's own come first."""
     serving = subject.serving
-    others = (c for c in subject.spec.containers if c not in serving)
-    return (
-        *(_use(container, scans, serves=True) for container in serving),
-        *(_use(container, scans, serves=False) for container in others),
-    )
+    uses = [_use(container, scans, serves=True) for container in serving]
+    if len(serving) < len(subject.spec.containers):
+        others = [c for c in subject.spec.containers if c not in serving]
+        uses += [_use(container, scans, serves=False) for container in others]
+    return uses
 
 
 # The same few images come again and again, and each twice. Bounded: of strangers' images the oldest go first.
@@ -244,13 +244,17 @@ def _judge(
 def _weigh(
     subject: Subject,
     uses: Sequence[ImageUse],
-    found: Iterable[Violation],
+    found: Sequence[Violation],
     snapshot: Snapshot,
     now: float,
 ) -> Decision:
     """Apply exemptions, the namespace's mode and, on a Notebook, the rule that only what is known is refused."""
     policy, namespace = snapshot.policy.spec, subject.namespace
     mode = mode_of(snapshot.modes.get(namespace))
+    use = uses[0] if subject.serving else None
+    asked = tuple(wanted(uses, policy, namespace, now)) if snapshot.requests else ()
+    if not found:
+        return Decision(subject=subject, use=use, mode=mode, wanted=asked)
     kept: list[Violation] = []
     used: dict[str, Exemption] = {}
     for violation in found:
@@ -269,12 +273,12 @@ def _weigh(
         word="denied" if denied else "warned" if warnings else "allowed",
         message=message.denial(denied, policy.help) if denied else "",
         subject=subject,
-        use=next((use for use in uses if use.serves), None),
+        use=use,
         violations=tuple(kept),
         warnings=message.bounded(warnings),
         exemptions=tuple(used),
         mode=mode,
-        wanted=tuple(wanted(uses, policy, namespace, now)) if snapshot.requests else (),
+        wanted=asked,
     )
 
 
@@ -327,13 +331,19 @@ def _annotations(decision: Decision, snapshot: Snapshot) -> dict[str, str]:
     values = {
         "decision": "allowed" if decision.allowed else "denied",
         "policy": f"{cut(snapshot.policy.metadata.name, 253)}@{snapshot.policy_generation}",
-        "image": use.reference.tagged or use.reference.canonical
-        if use and use.reference
-        else cut(use.container.image, 200)
-        if use
-        else "",
+        "image": _image(use) if use else "",
         "digest": (found.digest or "") if found else "",
         "scan": cut(found.scan.name, 253) if found and found.scan else "",
-        "violations": ",".join(dict.fromkeys([v.rule for v in decision.violations])),
     }
+    if decision.violations:
+        values["violations"] = ",".join(dict.fromkeys([v.rule for v in decision.violations]))
+    if all(values.values()):
+        return values
     return {key: value for key, value in values.items() if value}
+
+
+def _image(use: ImageUse) -> str:
+    """Name the image without its digest, where it is a reference that has a tag."""
+    if use.reference is None:
+        return cut(use.container.image, 200)
+    return use.reference.tagged or use.reference.canonical

@@ -34,7 +34,7 @@ def wants_cuda(target: Target, gpu: GPU) -> bool:
 
 def _gpu_requests(spec: PodSpec, gpu: GPU) -> list[object]:
     """List the quantities of GPUs that any container names; a claim of dynamic resource allocation counts as one."""
-    asked: list[object] = ["claim" for _ in range(1) if spec.claims]
+    asked: list[object] = ["claim"] if spec.claims else []
     for container in spec.containers:
         resources = container.resources
         if resources is None:

@@ -56,9 +56,9 @@ def notebook_container(spec: PodSpec, notebook: str) -> Container | None:
     It is the one named like the notebook; else the first that is not an injected sidecar: Istio may put its own at
     index 0 (kubeflow/kubeflow#5282). None where the spec has no regular container.
     """
-    regular = [container for container in spec.containers if container.list == "containers"]
-    for container in regular:
-        if container.name == notebook:
+    for container in spec.containers:
+        if container.name == notebook and container.list == "containers":
             return container
+    regular = [container for container in spec.containers if container.list == "containers"]
     others = (container for container in regular if container.name not in INJECTED_SIDECARS)
     return next(others, None) or next(iter(regular), None)

@@ -5,7 +5,9 @@ second pass (reinvocationPolicy: IfNeeded) gives an empty patch. No operation po
 that does not apply refuses the pod even under failurePolicy Ignore (k8s.io/apiserver, mutating dispatcher).
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import jsonpatch
@@ -61,15 +63,18 @@ def _env(target: Target, wanted: Mapping[str, str]) -> Iterator[Operation]:
 
     New ones go to the front: Kubernetes expands `$(NB_PREFIX)` only in entries that come after it.
     """
-    base = f"{target.pointer}/env"
     env = target.container.env
-    if sum(entry.name in wanted for entry in env or ()) > _MANY_ENTRIES:
+    held = [entry for entry in env or () if entry.name in wanted]
+    if len(held) == len(wanted) and {entry.name: entry.value for entry in held} == wanted:
+        return
+    base = f"{target.pointer}/env"
+    if len(held) > _MANY_ENTRIES:
         yield {"op": "replace", "path": base, "value": _without(env or (), wanted)}
         return
     missing = [
         {"name": name, "value": value}
         for name, value in wanted.items()
-        if not any(entry.name == name for entry in env or ())
+        if not any(entry.name == name for entry in held)
     ]
     yield from _corrected(base, env or (), wanted)
     if missing and env is None:
@@ -147,14 +152,29 @@ def apply_patch(source: Mapping[str, Any], operations: Sequence[Operation]) -> d
         PatchError: it does not apply.
         Malformed: the object nests deeper than the 254 levels that orjson writes; real ones have about fifteen.
     """
+    # a round trip is several times faster than copy.deepcopy
+    return _applied(orjson.loads(_written(source)), operations)
+
+
+def prove(source: Mapping[str, Any], operations: Sequence[Operation]) -> None:
+    """Apply a patch as `apply_patch` does, with the same errors; nothing is kept, so only what it reaches is copied."""
+    _written(source)  # which tells how deep it nests
+    _applied(dict(source), operations)
+
+
+def _written(source: Mapping[str, Any]) -> bytes:
     try:
-        # a round trip is several times faster than copy.deepcopy
-        copy = orjson.loads(orjson.dumps(source))
+        return orjson.dumps(source)
     except orjson.JSONEncodeError:
         raise Malformed("", "nests deeper than 254 levels") from None
+
+
+def _applied(copy: dict[str, Any], operations: Sequence[Operation]) -> dict[str, Any]:
+    """Apply a patch to an object that is ours at its outermost level; deeper it is left as it was."""
     try:
         for operation in operations:
-            copy = _KINDS[operation["op"]](operation).apply(copy)
+            placed = {**operation, "path": _pointer(operation["path"])}
+            copy = _KINDS[operation["op"]](placed).apply(copy)
     except (*_FAULTS, KeyError, TypeError) as error:
         raise PatchError(f"the patch does not apply: {error}") from error
     return dict(copy)
@@ -163,3 +183,36 @@ def apply_patch(source: Mapping[str, Any], operations: Sequence[Operation]) -> d
 # A JsonPatch reads each operation twice: to check it, and to apply it, which checks it too.
 _KINDS = jsonpatch.JsonPatch.operations
 _FAULTS = (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException)
+_INDEX = re.compile(r"0|[1-9][0-9]{0,9}")  # RFC 6901, section 4
+
+
+class _CopyingPointer(jsonpatch.JsonPointer):
+    """A pointer into an object that is not to change: what it goes through is copied on the way, and no more.
+
+    It takes no long look at what JSON is made of, for which JsonPointer asks several times at each step; where a step
+    leads nowhere, JsonPointer is asked.
+    """
+
+    path = ""  # which JsonPointer puts together anew each time
+
+    def __init__(self, pointer: str) -> None:
+        super().__init__(pointer)
+        self.path = pointer
+        self._steps = [(p, int(p) if _INDEX.fullmatch(p) else None) for p in self.parts[:-1]]
+
+    def to_last(self, doc: Any) -> tuple[Any, Any]:
+        """Find what the last step leads from. Raises JsonPointerException."""
+        for part, index in self._steps:
+            key = index if isinstance(doc, list) else part
+            try:
+                held = doc[key]
+            except (KeyError, IndexError, TypeError):
+                held = self.walk(doc, part)  # which says what is wrong
+            if isinstance(held, (dict, list)):
+                held = doc[key] = held.copy()
+            doc = held
+        return doc, self.get_part(doc, self.parts[-1]) if self.parts else None
+
+
+# The same few places come again and again, and taking a path apart costs as much as to go along it.
+_pointer = lru_cache(maxsize=256)(_CopyingPointer)

@@ -4,8 +4,7 @@ One visitor, `PodSpec.containers`, knows all container lists and their paths: re
 ephemeral; and after them the volumes that are images. A rule that looks at images looks at all of them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from webhook.core.reading import (
@@ -21,7 +20,6 @@ from webhook.core.reading import (
 )
 
 ContainerList = Literal["containers", "initContainers", "ephemeralContainers", "volumes"]
-LISTS: tuple[ContainerList, ...] = ("containers", "initContainers", "ephemeralContainers")
 # Many times what a node can run for one pod; kubelet starts them one by one.
 CONTAINERS_LIMIT = 200
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
@@ -152,7 +150,7 @@ def _metadata(meta: Mapping[str, Any]) -> Metadata:
 
 def _controller(meta: Mapping[str, Any]) -> tuple[str, str] | None:
     owners = each(meta, "ownerReferences", _owner) or ()
-    return next((owner for owner in owners if owner is not None), None)
+    return next(filter(None, owners), None)
 
 
 def _owner(_: int, item: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -167,9 +165,13 @@ def read_spec(spec: Mapping[str, Any]) -> PodSpec:
     of them would hold a worker for seconds.
     """
     volumes = each(spec, "volumes", _volume)
-    listed = chain.from_iterable(read_containers(spec, name) for name in LISTS)
     return PodSpec(
-        containers=(*listed, *_image_volumes(volumes)),
+        containers=(
+            *read_containers(spec, "containers"),
+            *read_containers(spec, "initContainers"),
+            *read_containers(spec, "ephemeralContainers"),
+            *_image_volumes(volumes or ()),
+        ),
         volumes=volumes,
         security=inside(spec, "securityContext", _security),
         tolerations=objects(spec, "tolerations"),
@@ -219,9 +221,9 @@ def _mount(_: int, item: Mapping[str, Any]) -> Mount:
 
 def _volume(_: int, item: Mapping[str, Any]) -> Volume:
     return Volume(
-        name=text(item, "name") or "",
-        claim=inside(item, "persistentVolumeClaim", _claim_name),
-        image=inside(item, "image", _reference),
+        text(item, "name") or "",
+        inside(item, "persistentVolumeClaim", _claim_name),
+        inside(item, "image", _reference),
     )
 
 
@@ -229,22 +231,25 @@ def _reference(image: Mapping[str, Any]) -> str | None:
     return text(image, "reference")
 
 
-def _image_volumes(volumes: Sequence[Volume] | None) -> Iterator[Container]:
+def _image_volumes(volumes: Sequence[Volume]) -> Sequence[Container]:
     """Give the volumes that are images. Raises Malformed where they are more than a pod may have containers."""
-    found = [pair for pair in enumerate(volumes or ()) if pair[1].image is not None]
+    found = [pair for pair in enumerate(volumes) if pair[1].image is not None]
     if len(found) > CONTAINERS_LIMIT:
         raise Malformed("volumes", f"holds more than {CONTAINERS_LIMIT} images: split the pod")
-    for position, volume in found:
-        yield Container(
-            list="volumes",
-            position=position,
-            name=volume.name,
-            image=volume.image or "",
-            env=None,
-            mounts=None,
-            security=None,
-            resources=None,
-        )
+    return [_image_volume(position, volume) for position, volume in found]
+
+
+def _image_volume(position: int, volume: Volume) -> Container:
+    return Container(
+        list="volumes",
+        position=position,
+        name=volume.name,
+        image=volume.image or "",
+        env=None,
+        mounts=None,
+        security=None,
+        resources=None,
+    )
 
 
 def _claim_name(claim: Mapping[str, Any]) -> str | None:
@@ -253,7 +258,7 @@ def _claim_name(claim: Mapping[str, Any]) -> str | None:
 
 def _security(context: Mapping[str, Any]) -> SecurityContext:
     return SecurityContext(
-        run_as_user=integer(context, "runAsUser"),
-        run_as_non_root=boolean(context, "runAsNonRoot"),
-        fs_group=integer(context, "fsGroup"),
+        integer(context, "runAsUser"),
+        boolean(context, "runAsNonRoot"),
+        integer(context, "fsGroup"),
     )

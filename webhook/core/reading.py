@@ -126,9 +126,9 @@ def each(
     source: Mapping[str, Any], key: str, read: Callable[[int, Mapping[str, Any]], T]
 ) -> tuple[T, ...] | None:
     """Read every object of a list with `read(index, object)`, or None where the list is absent. Raises Malformed."""
-    items = objects(source, key)
-    if items is None:
+    if source.get(key) is None:
         return None
+    items = objects(source, key) or ()
     found: list[T] = []
     try:
         for index, item in enumerate(items):

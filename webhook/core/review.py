@@ -148,7 +148,7 @@ def _groups(user: Mapping[str, Any]) -> tuple[str, ...]:
     groups = user.get("groups")
     if groups is None:
         return ()
-    if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+    if not isinstance(groups, list) or [g for g in groups if not isinstance(g, str)]:
         raise Malformed("groups", "must be a list of text")
     return tuple(groups)
 

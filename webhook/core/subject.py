@@ -155,5 +155,9 @@ def _ephemeral(request: Request, meta: Metadata, source: Mapping[str, Any]) -> S
 
 
 def _serving(spec: PodSpec, names: tuple[str, ...]) -> tuple[Container, ...]:
-    found = [notebook_container(spec, name) for name in names]
-    return tuple({c.path: c for c in found if c is not None}.values())
+    found: dict[int, Container] = {}
+    for name in names:
+        container = notebook_container(spec, name)
+        if container is not None:
+            found[container.position] = container
+    return tuple(found.values())

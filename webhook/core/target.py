@@ -37,8 +37,10 @@ class Target(NamedTuple):
     @property
     def says_non_root(self) -> bool:
         """Tell whether the container or its pod says anything of runAsNonRoot; then it is left at that."""
-        both = (self.container.security, self.spec.security)
-        return any(s is not None and s.run_as_non_root is not None for s in both)
+        own, of_pod = self.container.security, self.spec.security
+        if own is not None and own.run_as_non_root is not None:
+            return True
+        return of_pod is not None and of_pod.run_as_non_root is not None
 
 
 def add(path: str, value: object) -> Operation:

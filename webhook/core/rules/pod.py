@@ -9,14 +9,15 @@ from webhook.core.rules import pod_digest, pod_home, pod_prefix, pod_uid
 from webhook.core.rules.violation import ImageUse, Violation
 from webhook.core.target import Target
 
-# Of one rule: the fields, and what is wrong with them.
-Problems = Iterator[tuple[str, str]]
+# Of one rule: the field, and what is wrong with it; None where nothing is.
+Problem = tuple[str, str] | None
 
 
 def judge(target: Target, use: ImageUse, policy: PodPatches) -> Iterator[Violation]:
     """Find what is missing or undone in the final pod."""
-    for rule, problems in _problems(target, policy):
-        for field, message in problems:
+    for rule, problem in _problems(target, policy):
+        if problem is not None:
+            field, message = problem
             yield Violation(
                 rule=rule,
                 action=Action.DENY,
@@ -26,7 +27,7 @@ def judge(target: Target, use: ImageUse, policy: PodPatches) -> Iterator[Violati
             )
 
 
-def _problems(target: Target, policy: PodPatches) -> Iterator[tuple[OtherRule, Problems]]:
+def _problems(target: Target, policy: PodPatches) -> Iterator[tuple[OtherRule, Problem]]:
     if policy.nb_prefix:
         yield "pod-prefix", pod_prefix.problem(target)
     if policy.run_as_user is not None:

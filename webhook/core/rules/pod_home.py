@@ -5,16 +5,15 @@ Looks at: volumeMounts of the notebook's container. Action: Deny, when the polic
 volume that it can mount: with `fallback: None` and no claim there is not.
 """
 
-from collections.abc import Iterator
-
 from webhook.core.homevolume import home_claim, home_is_mounted
 from webhook.core.policy import Home
 from webhook.core.target import Target
 
 
-def problem(target: Target, home: Home) -> Iterator[tuple[str, str]]:
-    """Yield the field and what is wrong with it."""
+def problem(target: Target, home: Home) -> tuple[str, str] | None:
+    """Give the field and what is wrong with it, or None."""
     if home_is_mounted(target.container, home):
-        return
+        return None
     if home.fallback == "EmptyDir" or home_claim(target, home) is not None:
-        yield "volumeMounts", f"nothing is mounted at {home.path}"
+        return "volumeMounts", f"nothing is mounted at {home.path}"
+    return None

@@ -4,15 +4,14 @@ Why: notebook-controller leaves a user's wrong value as it is (v1.5 to the newes
 Looks at: env of the notebook's container. Action: Deny, when the policy asks for that patch.
 """
 
-from collections.abc import Iterator
-
 from webhook.core.patch import PREFIX_VARIABLE, prefix_of
 from webhook.core.target import Target
 
 
-def problem(target: Target) -> Iterator[tuple[str, str]]:
-    """Yield the field and what is wrong with it."""
+def problem(target: Target) -> tuple[str, str] | None:
+    """Give the field and what is wrong with it, or None."""
     values = [e.value for e in target.container.env or () if e.name == PREFIX_VARIABLE]
     wanted = prefix_of(target.namespace, target.notebook)
-    if values != [wanted]:
-        yield "env", f"{PREFIX_VARIABLE} must be set once, to {wanted}"
+    if values == [wanted]:
+        return None
+    return "env", f"{PREFIX_VARIABLE} must be set once, to {wanted}"

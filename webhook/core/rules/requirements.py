@@ -59,8 +59,9 @@ _AT_ROOT = Outcome("Fail", "it answers at / only, not under NB_PREFIX")
 
 def _all_pass(scan: Scan) -> bool:
     """Tell of most images at once, without a look at each requirement, that every check of theirs passed."""
-    checks = scan.outcomes
-    return scan.serving != "Root" and all(c is not None and c.result == "Pass" for c in checks)
+    if scan.serving == "Root":
+        return False
+    return not [c for c in scan.outcomes if c is None or c.result != "Pass"]
 
 
 def _outcome(scan: Scan, requirement: Requirement, *, at_root: bool, rewritten: bool) -> Outcome:

@@ -23,13 +23,12 @@ def judge(
     finding = use.finding
     if finding is None:
         return
-    field = f"{spec_path}{use.container.image_path}"
     if finding.scan is None:
         yield Violation(
             rule="unscanned",
             action=policy.unscanned,
             message=_waiting(finding.pending, asked=asked),
-            field=field,
+            field=f"{spec_path}{use.container.image_path}",
             use=use,
             known=False,
         )
@@ -38,7 +37,7 @@ def judge(
             rule="stale",
             action=policy.stale.action,
             message=f"its scan is older than {policy.stale.after}: it must be scanned again",
-            field=field,
+            field=f"{spec_path}{use.container.image_path}",
             use=use,
             known=False,
         )
