@@ -162,6 +162,9 @@ def log_is_json(server: RunningServer) -> bool:
         pytest.param(b"Content-Length: %d\r\nTransfer-Encoding : chunked", id="blank and coding"),
         pytest.param(b"Content-Length: %d\r\nTransfer-Encoding: identity", id="identity"),
         pytest.param(b"Transfer-Encoding: chunked", id="chunked"),
+        pytest.param(
+            b"Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 9000000", id="an upgrade"
+        ),
     ],
 )
 def test_one_request_never_becomes_two(server: RunningServer, fields: bytes) -> None:
@@ -285,6 +288,23 @@ def test_a_refused_client_that_goes_on_sending_is_closed_in_time_and_counted_onc
                 time.sleep(0.1)
         assert time.monotonic() - started < LINGER_SECONDS + 1.5
         assert counted(server, "nbgate_overload_total") == 1
+
+
+def test_what_was_refused_is_not_held_on(home: Path) -> None:
+    """Each holds a MiB, when it is refused: with hundreds of them that was more than the pod's limit."""
+    with RunningServer(home) as server, shaken(server, 9 + 100) as wires:
+        pid = worker_of(server)
+        for wire in wires[:9]:
+            wire.sendall(head(MAX_BODY) + b" " * (MAX_BODY - 1))
+        time.sleep(0.3)
+        before = peak_megabytes(pid)
+        os.kill(pid, signal.SIGSTOP)  # so that all of them come in one turn each
+        for wire in wires[9:]:
+            wire.sendall(head(MAX_BODY) + b" " * 1024 * 1024)
+        os.kill(pid, signal.SIGCONT)
+        refused = [wire.recv(12) for wire in wires[9:]]
+        assert refused.count(b"HTTP/1.1 503") > 90
+        assert peak_megabytes(pid) < before + 30
 
 
 @pytest.mark.parametrize(

@@ -110,8 +110,11 @@ def test_a_wrong_method_is_405_and_names_the_right_one(
     assert "POST" in response.headers["allow"]
 
 
-def test_another_path_is_404(server: RunningServer) -> None:
-    assert status(server.client.post("/other", json={}))[0] == 404
+@pytest.mark.parametrize("path", ["/other", "//mutate", "/%2fvalidate", "/mutate/"])
+def test_another_path_is_404(server: RunningServer, path: str) -> None:
+    logged = len(server.log)
+    assert status(server.client.post(f"{server.url}{path}", json={}))[0] == 404
+    assert server.log[logged:] == []
 
 
 def test_a_large_body_is_413_before_it_is_sent(server: RunningServer) -> None:

@@ -98,6 +98,16 @@ def test_an_offer_to_speak_something_else_is_not_taken() -> None:
     assert refused(with_a_body)[0] == 400
 
 
+@pytest.mark.parametrize("method", [b"POST", b"CONNECT"])
+def test_a_body_that_is_too_long_to_be_collected_ends_the_connection_whatever_is_offered(
+    method: bytes,
+) -> None:
+    """llhttp ends such a request with its head: the body would be read as the next one."""
+    fields = [b"Upgrade: h2c", b"Connection: Upgrade", b"Content-Length: 9000000"]
+    found = read_request(written(method + b" / HTTP/1.1", *fields))
+    assert (found.length, found.body, found.keeps) == (9_000_000, b"", False)
+
+
 def test_fields_of_one_name_are_one_list() -> None:
     kinds = [b"Content-Type: application/json", b"content-type: text/plain"]
     assert read(b"/", *kinds).content_type == "application/json, text/plain"

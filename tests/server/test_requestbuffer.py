@@ -64,6 +64,8 @@ FRAGMENTS = st.lists(
             *(
                 b"Transfer-Encoding: chunked\r\n",
                 b"Expect: 100-continue\r\n",
+                b"Connection: Upgrade\r\nUpgrade: h2c\r\n",
+                b"Content-Length: 8000000\r\n",
                 b"0\r\n\r\n",
                 b"\xb2",
             ),
@@ -104,6 +106,7 @@ def test_no_byte_is_lost_or_invented(data: bytes, cuts: list[int]) -> None:
 @given(FRAGMENTS)
 @example(request(b"abc") + request(b"de"))
 @example(b"POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc")
+@example(request(b"", b"Connection: Upgrade", b"Upgrade: h2c", length=b"8000000"))
 def test_a_request_that_is_read_ends_where_the_buffer_cut_it(data: bytes) -> None:
     """Else the rest of one request would be read as the next one: request smuggling."""
     for cut in drained(RequestBuffer(), [data]):
@@ -191,10 +194,13 @@ def test_a_head_over_the_limit_is_given_out_without_waiting_for_its_end(cuts: li
 
 
 def test_a_head_over_the_limit_is_refused_even_where_it_arrives_in_one_piece() -> None:
-    head = request(b"", b"X: " + b"a" * MAX_HEAD, length=b"3")
+    fields = [b"X%d: " % number + b"a" * 7000 for number in range(10)]
     buffer = RequestBuffer()
-    buffer.feed(head)
+    buffer.feed(request(b"", *fields, length=b"3"))
     assert (buffer.declared, buffer.state) == (0, State.WHOLE)
+    with pytest.raises(BadRequest, match="too long") as caught:
+        read_request(buffer.take())
+    assert caught.value.code == 431
 
 
 def test_no_more_than_the_limit_is_waited_for_where_there_is_no_head() -> None:

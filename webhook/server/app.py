@@ -1,6 +1,6 @@
 """All that is no AdmissionReview, as a Flask application: `/livez`, `/readyz`, `/metrics`, wrong paths and methods."""
 
-from flask import Flask, Response
+from flask import Flask, Response, abort
 from werkzeug.exceptions import HTTPException
 
 from webhook.server.admission import Services
@@ -8,8 +8,9 @@ from webhook.server.health import render
 from webhook.server.httpanswer import JSON
 from webhook.server.status import render_status
 
-# Readiness tries a failing audit log again, which is on a disk; all metrics take some milliseconds to write.
-MAY_WAIT = frozenset({"/readyz", "/metrics"})
+# What tells whether the process lives must not hang with a disk. All else may: readiness tries a failing audit log
+# again, metrics take some milliseconds to write, and Flask knows both by other spellings too (`//readyz`).
+NEVER_WAITS = "/livez"
 
 
 def create_app(services: Services) -> Flask:
@@ -18,9 +19,15 @@ def create_app(services: Services) -> Flask:
     app.add_url_rule("/livez", "livez", lambda: Response("ok\n", mimetype="text/plain"))
     app.add_url_rule("/readyz", "readyz", lambda: _readyz(services))
     app.add_url_rule("/metrics", "metrics", lambda: _metrics(services))
-    # known here for their wrong methods; POST never comes here
+    # known here for their wrong methods; a POST that comes here is to what Flask takes for the same path (`//mutate`)
     for path in ("/mutate", "/validate"):
-        app.add_url_rule(path, path[1:], methods=["POST"], provide_automatic_options=False)
+        app.add_url_rule(
+            path,
+            path[1:],
+            lambda: abort(404),
+            methods=["POST"],
+            provide_automatic_options=False,
+        )
     app.register_error_handler(HTTPException, _http_error)
     return app
 

@@ -4,7 +4,6 @@ import contextlib
 import socket
 import ssl
 from enum import Enum
-from typing import Any
 
 from webhook.server.requestbuffer import RequestBuffer, State
 
@@ -44,14 +43,10 @@ class Connection:
         verified: the client showed a certificate of the configured client CA.
     """
 
-    def __init__(
-        self, sock: socket.socket, client: Any, server: Any, context: ssl.SSLContext, now: float
-    ) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, now: float) -> None:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        self.client = client
-        self.server = server
         self.deadline = now + HANDSHAKE_SECONDS
         self.since = now
         self.watched = 0
@@ -165,6 +160,8 @@ class Connection:
         """Send our end, and give the client a moment to read the answer before the socket goes (RFC 9112, 9.6)."""
         self.lingering = True
         self.deadline = now + LINGER_SECONDS
+        # what was refused is counted no more: it must not stay in memory
+        self._buffer = RequestBuffer()
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
 
@@ -174,8 +171,8 @@ class Connection:
             self.sock.send(answer)
 
     def forsake(self, answer: bytes) -> None:
-        """Refuse its request, where it has one that was taken."""
-        if self.busy:
+        """Refuse its request, where it has one that was taken, and no answer is on the way."""
+        if self.busy and not self._outgoing:
             self.refuse(answer)
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import structlog
 
 from webhook.server.admission import Arrival
-from webhook.server.app import MAY_WAIT
+from webhook.server.app import NEVER_WAITS
 from webhook.server.gateway import ask
 from webhook.server.httpanswer import Answer, Later, refusal, render_http
 from webhook.server.httprequest import BadRequest, read_request
@@ -73,8 +73,7 @@ class Exchange:
         found = self._edge.admission(request, self._arrival)
         if found is None:
             found = partial(ask, self._edge.app, request)
-            # what tells whether the process lives must not hang with a disk
-            found = found if request.path in MAY_WAIT else found()
+            found = found() if request.path == NEVER_WAITS else found
         if isinstance(found, Answer):
             return found
         self._later = found

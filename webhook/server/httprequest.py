@@ -88,7 +88,9 @@ def read_request(data: bytes) -> HttpRequest:
         content_type=fields.get(b"content-type", b"").decode("latin-1"),
         length=None if length is None else int(length),
         body=message.body if whole else b"",
+        # where an offer to change the protocol ends a request that has more, none of that is here
         keeps=whole
+        and len(message.body) == int(length or 0)
         and data[len(line)] == _ONE
         and b"close" not in fields.get(b"connection", b"").lower(),
     )

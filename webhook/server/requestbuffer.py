@@ -76,7 +76,8 @@ class RequestBuffer:
 
     def take(self) -> bytes:
         """Take the whole request out; what came after it stays for the next."""
-        end = self._head + self.collects if self._head else len(self._bytes)
+        # of a head that is too long no more than that: else it would be read where its end came in the same piece
+        end = self._head + self.collects if self._head else MAX_HEAD
         data, rest = bytes(self._bytes[:end]), bytes(self._bytes[end:])
         self._bytes = bytearray()
         self._head = self.declared = 0

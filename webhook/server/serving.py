@@ -12,7 +12,6 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 
 from webhook.server.admission import Arrival
-from webhook.server.connection import IDLE_SECONDS
 from webhook.server.httpanswer import Answer, Later
 from webhook.server.httprequest import HttpRequest
 from webhook.server.signals import IGNORED_SIGNALS
@@ -102,7 +101,6 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "threads": listening.threads,
             "worker_class": "webhook.server.worker.Worker",
             "worker_connections": _MAX_CONNECTIONS,
-            "keepalive": int(IDLE_SECONDS),
             "graceful_timeout": listening.grace + _LONGEST_WEBHOOK_TIMEOUT,
             # the worker wraps sockets itself; this only tells gunicorn that the scheme is https
             "certfile": "/dev/null",

@@ -42,6 +42,10 @@ _LARGE_BYTES = 1024 * 1024
 # Decided in the main loop, everybody else waiting: a usual review takes a tenth of a millisecond, and the costliest of
 # this size that we found some seven.
 _AT_ONCE_BYTES = 16 * 1024
+# How long it goes on so before it looks for news again: twice what usual reviews of a thousand connections take. What
+# is left of those that it found then goes to the threads, and past their bound is refused: else costly requests on so
+# many connections have it for seconds at a time.
+_AT_ONCE_SECONDS = 0.25
 # Kept free for clients that come: the longest idle are closed for them.
 _SPARE_CONNECTIONS = 8
 _SWEEP_SECONDS = 0.25
@@ -125,6 +129,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._last_sweep = now
             super().notify()
             self._sweep(now)
+            self._submit_large()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for clients, but not so long that a deadline passes unseen; then give each its turn."""
@@ -146,7 +151,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def accept(self, listener: socket.socket) -> None:
         """Take a new client in; its handshake goes on as its bytes come."""
         try:
-            sock, client = listener.accept()
+            sock, _ = listener.accept()
         except OSError as error:
             # Out of descriptors, or a network error that accept(2) passes on: the next client may fare better.
             if error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
@@ -154,9 +159,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 time.sleep(0.01)
             return
         try:
-            context = self.app.edge.tls.context
-            server = listener.getsockname()
-            connection = Connection(sock, client, server, context, time.monotonic())
+            connection = Connection(sock, self.app.edge.tls.context, time.monotonic())
         except OSError:
             sock.close()
             return
@@ -244,7 +247,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return
         arrival = Arrival(self._woke, connection.verified)
         exchange = Exchange(self.app.edge, connection.take(), arrival, ends=self._ends_connections)
-        if connection.reserved > _AT_ONCE_BYTES:
+        if connection.reserved > _AT_ONCE_BYTES or arrival.waited > _AT_ONCE_SECONDS:
             self._hand_over(connection, exchange, exchange.answer)
         elif (answer := exchange.begin()) is None:
             self._hand_over(connection, exchange, exchange.finish)
@@ -274,7 +277,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _submit_large(self) -> None:
         """Give a thread the next large request, when it has done with the last one.
 
-        Where there is no memory to do so it stays the next one: if it were lost, all later ones would wait for it.
+        Where there is no memory to do so it stays the next one, and is tried again in a moment: if it were lost, all
+        later ones would wait for it.
         """
         if self._large and not self._has_large:
             with contextlib.suppress(MemoryError):

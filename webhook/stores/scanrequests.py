@@ -1,6 +1,6 @@
 """ImageScans for images that admission met and nobody has scanned: made beside the request path, never in it.
 
-ask() in a request's thread ──► a queue ──► one thread ──► an ImageScan, for the controller to scan
+ask() for a request ──► a queue ──► one thread ──► an ImageScan, for the controller to scan
 
 Whoever may start notebooks chooses what is asked for, so all of it is bounded, in all and for one namespace: how many
 wait here, how many are made a minute, and how many may be there without a result. What is dropped is no loss: the
