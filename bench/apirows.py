@@ -5,7 +5,7 @@ from itertools import product
 from pathlib import Path
 
 from bench.apiserver import CLIENTS, CONSTANT, GATE, NONE, PATCH, Runs, create_pods
-from bench.measure import cost, counted, p50, p99, rate
+from bench.measure import cost, counted, p50, p99, rate, share
 from bench.row import Aim, Row
 
 _NAMES = {
@@ -23,6 +23,7 @@ _MEASURES = (
     p99("Until a pod is created, p99"),
     cost("Processor time for a pod, of API server, etcd and webhook"),
 )
+_SHARE = share("Processor time for a pod, of the webhook alone, which is called twice")
 _AIM = Aim(of="ratio", side="at least", limit=0.9)
 
 
@@ -37,3 +38,6 @@ def rows(runs: Runs) -> Iterator[Row]:
         figure = f"{_NAMES[name]}, {counted(clients, 'client')}"
         aim = _AIM if measure is _RATE and name == GATE else None
         yield measure.row(figure, runs[name, clients], _NAMES[floor], runs[floor, clients], aim)
+    for floor, clients in product((CONSTANT, PATCH), CLIENTS):
+        figure = f"{_NAMES[GATE]}, {counted(clients, 'client')}"
+        yield _SHARE.row(figure, runs[GATE, clients], _NAMES[floor], runs[floor, clients], None)

@@ -129,13 +129,21 @@ class _Setting:
         url = f"{self.plane.url}{pods(name)}"
         headers = {"Authorization": f"Bearer {ADMIN.token}"}
         post = Post(url=url, body=body, headers=headers, may_fail=_NAMES_TAKEN)
-        before = self._processor_seconds()
+        before, own = self._processor_seconds(), self._webhook_seconds(name)
         load = put(post, connections=clients, seconds=seconds)
-        run = Run(load=load, processor=self._processor_seconds() - before)
+        run = Run(
+            load=load,
+            processor=self._processor_seconds() - before,
+            webhook=self._webhook_seconds(name) - own,
+        )
         answer = self.plane.request("DELETE", pods(name))
         if answer.status != 200:
             raise CouldNotMeasure(f"apiserver: {answer.status} {answer.text[:500]}")
         return run
+
+    def _webhook_seconds(self, name: str) -> float:
+        server = self.servers.get(name)
+        return processor_seconds(server.process) if server else 0.0
 
     def _processor_seconds(self) -> float:
         programs = [self.plane.component(name).pid for name in ("kube-apiserver", "etcd")]

@@ -9,10 +9,17 @@ from bench.row import Aim, Row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of load, and the seconds that what was asked had of a processor meanwhile."""
+    """One run of load, and the seconds of a processor that went with it.
+
+    Attributes:
+        processor: of all that was asked.
+        webhook: of the webhook in it, where there is one behind what was asked.
+
+    """
 
     load: Load
     processor: float
+    webhook: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +68,8 @@ def p99(group: str) -> Measure:
 def cost(group: str) -> Measure:
     """Microseconds of a processor for each request."""
     return Measure(group=group, unit="µs", of=lambda run: run.processor / run.load.requests * 1e6)
+
+
+def share(group: str) -> Measure:
+    """Microseconds of a processor that the webhook alone had for each request."""
+    return Measure(group=group, unit="µs", of=lambda run: run.webhook / run.load.requests * 1e6)
