@@ -197,6 +197,13 @@ def test_control_characters_never_reach_the_line(
     assert orjson.dumps(record).count(b"\n") == 0
 
 
+def test_the_first_32_groups_are_recorded() -> None:
+    """A directory may give a user hundreds, and the service account's own are three."""
+    known, groups = snapshot(scan_document()), tuple(f"group-{n}" for n in range(40))
+    seen = request(pod())._replace(groups=groups)
+    assert record_of(seen, validate(seen, known, NOW), known)["groups"] == list(groups[:32])
+
+
 @pytest.mark.parametrize("where", ["label", "policy", "scan"])
 def test_control_characters_never_reach_a_line_by_patch_or_name(where: str) -> None:
     """Labels are validated by the API server only after the mutating webhooks."""

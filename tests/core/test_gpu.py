@@ -117,6 +117,11 @@ def test_a_toleration_is_written_as_kubernetes_spells_it() -> None:
     assert tolerant["spec"]["tolerations"] == [gpu]
 
 
+def test_what_a_toleration_leaves_out_is_not_written() -> None:
+    result = patched(pod(cuda()), only(gpu={"tolerations": [{"operator": "Exists"}]}))
+    assert result["spec"]["tolerations"][-1] == {"operator": "Exists"}
+
+
 def test_a_name_decides_without_a_scan_and_a_pattern_of_the_policys_too() -> None:
     plain = pod(container(image="registry.example.com/team/plain:1"))
     assert decide(pod(cuda()), Snapshot(policy=GPU.policy)).patch != ()

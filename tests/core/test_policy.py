@@ -245,6 +245,24 @@ def test_a_path_shows_any_key_on_one_line_and_bounded(key: str, shown: str) -> N
     assert faults(policy(pod={key: 1})).keys() == {f"spec.pod.{shown}"}
 
 
+@pytest.mark.parametrize(
+    ("spec", "path", "problem"),
+    [
+        ({"pod": 5}, "pod", "must be an object; leave it out for its defaults"),
+        ({"requirements": []}, "requirements", "must be an object; leave it out for its defaults"),
+        ({"exemptions": {}}, "exemptions", "must be a list; leave it out for none"),
+        ({"helpURL": 5}, "helpURL", "must be text"),
+        ({"acceptRewrite": "yes"}, "acceptRewrite", "must be true or false"),
+        ({"pod": {"runAsUser": "1000"}}, "pod.runAsUser", "must be a whole number"),
+        ({"pod": {"runAsUser": 1000.5}}, "pod.runAsUser", "must be a whole number"),
+    ],
+)
+def test_a_wrong_type_is_told_in_words_that_a_person_can_act_on(
+    spec: Json, path: str, problem: str
+) -> None:
+    assert faults(policy(**spec)) == {f"spec.{path}": problem}
+
+
 def test_a_fault_of_the_whole_document_has_no_path() -> None:
     assert str(Fault("", "must be an object")) == "must be an object"
     assert str(Fault("spec.a", "is missing")) == "spec.a: is missing"
@@ -297,7 +315,7 @@ def test_an_envelope_of_another_kind_is_refused(path: str, value: object) -> Non
     [
         (
             "path",
-            ["/home/jovyan", "/a", "/home/nb.d"],
+            ["/home/jovyan", "/a", "/home/nb.d", "/Home"],
             ["", "home", "/", "/home/", "/a//b", "/a b"],
         ),
         (
@@ -323,7 +341,7 @@ def test_the_home_is_checked(field: str, good: list[object], bad: list[object]) 
         ("count", [1, 64], [0, 65, "1", 1.5, True, None]),
         (
             "resource",
-            ["nvidia.com/gpu", "nvidia.com/mig-1g.5gb", "gpu.intel.com/xe"],
+            ["nvidia.com/gpu", "nvidia.com/mig-1g.5gb", "a/B_c"],
             ["cpu", "", "nvidia.com/", "/gpu", "NVIDIA.com/gpu", "a/b/c"],
         ),
         ("runtimeClassName", [None, "nvidia"], ["", "Nvidia", "a.b"]),
