@@ -29,13 +29,11 @@ _ANSWER = (
 )
 
 
-_patched = b""
-
-
 def _answer(path: str, body: bytes) -> bytes:
     """Decode the review, answer the constant."""
     review = orjson.loads(body)
-    return _ANSWER % (review["request"]["uid"].encode(), _patched if path == "/mutate" else b"")
+    patch = _Bare.patched if path == "/mutate" else b""
+    return _ANSWER % (review["request"]["uid"].encode(), patch)
 
 
 def _bare(request: HttpRequest, _arrival: Arrival) -> Answer:
@@ -45,6 +43,8 @@ def _bare(request: HttpRequest, _arrival: Arrival) -> Answer:
 
 class _Bare(Flask):
     """Flask in name only: what gunicorn calls is the bare function."""
+
+    patched = b""
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer over WSGI."""
@@ -69,9 +69,8 @@ class _Stock(Server):
 
 
 def _serve(worker: str, address: str, directory: Path, threads: int, patch: bytes) -> None:
-    global _patched  # noqa: PLW0603 - the process's one setting
     if patch:
-        _patched = b',"patchType":"JSONPatch","patch":"%s"' % base64.b64encode(patch)
+        _Bare.patched = b',"patchType":"JSONPatch","patch":"%s"' % base64.b64encode(patch)
     pair = load(directory, now=datetime.now(UTC))
 
     def build() -> Edge:

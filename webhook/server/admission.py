@@ -157,13 +157,18 @@ class AdmissionEndpoints:
             if self._services.recorder.records(decided.decision):
                 return partial(self._finish, decided, arrival)
             return self._finish(decided, arrival)
-        self._services.metrics.failed(endpoint, review.operation if review else "")
-        return refusal(code, problem)
+        return self._undecided(endpoint, review, code, problem)
 
     def _failed(self, endpoint: Endpoint, review: Request | None) -> Answer:
         _log.exception("could not decide", endpoint=endpoint, uid=review and review.uid)
+        problem = "could not decide: internal error, see the log"
+        return self._undecided(endpoint, review, 500, problem)
+
+    def _undecided(
+        self, endpoint: Endpoint, review: Request | None, code: int, problem: str
+    ) -> Answer:
         self._services.metrics.failed(endpoint, review.operation if review else "")
-        return refusal(500, "could not decide: internal error, see the log")
+        return refusal(code, problem)
 
     def _body(self, request: HttpRequest, arrival: Arrival) -> bytes:
         """Check everything about the request that its body does not tell, then give that."""

@@ -63,7 +63,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._connections: set[Connection] = set()
         self._in_flight = 0
         self._held_bytes = 0
-        self._large: deque[tuple[Connection, Exchange, Callable[[], bytes]]] = deque()
+        self._large: deque[tuple[Connection, Exchange]] = deque()
         self._has_large = False
         self._woke = 0.0
         self._last_sweep = 0.0
@@ -267,7 +267,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._refuse(connection, "too many requests at once")
             return
         if connection.reserved > _LARGE_BYTES:
-            self._large.append((connection, exchange, step))
+            self._large.append((connection, exchange))
             self._in_flight += 1
             self._submit_large()
         else:
@@ -282,7 +282,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """
         if self._large and not self._has_large:
             with contextlib.suppress(MemoryError):
-                self.tpool.submit(self._answer, *self._large[0])
+                connection, exchange = self._large[0]
+                self.tpool.submit(self._answer, connection, exchange, exchange.answer)
                 self._large.popleft()
                 self._has_large = True
 
