@@ -4,18 +4,31 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from bench.apiserver import CLIENTS, CONSTANT, GATE, NONE, PATCH, Runs, create_pods
+from bench.apiserver import (
+    ALLOWED,
+    CLIENTS,
+    CONSTANT,
+    GATE,
+    NONE,
+    RIGHT,
+    WORKER,
+    Runs,
+    create_pods,
+)
 from bench.measure import cost, counted, p50, p99, rate, share
 from bench.row import Aim, Row
 
 _NAMES = {
     NONE: "no webhook",
-    CONSTANT: "a constant webhook",
-    PATCH: "a constant webhook with the same patch",
+    ALLOWED: "a bare WSGI function, `allowed`",
+    CONSTANT: "a bare WSGI function, nbgate's answers",
+    WORKER: "nbgate's answers for the decision, same worker",
     GATE: "nbgate",
+    RIGHT: "nbgate, nothing to patch",
 }
-# What is put beside what.
-_PAIRS = ((GATE, CONSTANT), (GATE, PATCH), (CONSTANT, NONE))
+# What is put beside what. The aim is held where both give the API server the same work.
+_AIMED = ((GATE, CONSTANT), (RIGHT, ALLOWED))
+_PAIRS = (*_AIMED, (GATE, WORKER), (GATE, ALLOWED), (CONSTANT, ALLOWED), (ALLOWED, NONE))
 _RATE = rate("Pods created a second, through a real API server")
 _MEASURES = (
     _RATE,
@@ -36,8 +49,8 @@ def rows(runs: Runs) -> Iterator[Row]:
     """Give the rows of pods a second, of how long each took, and of what it cost."""
     for measure, (name, floor), clients in product(_MEASURES, _PAIRS, CLIENTS):
         figure = f"{_NAMES[name]}, {counted(clients, 'client')}"
-        aim = _AIM if measure is _RATE and name == GATE else None
+        aim = _AIM if measure is _RATE and (name, floor) in _AIMED else None
         yield measure.row(figure, runs[name, clients], _NAMES[floor], runs[floor, clients], aim)
-    for floor, clients in product((CONSTANT, PATCH), CLIENTS):
-        figure = f"{_NAMES[GATE]}, {counted(clients, 'client')}"
-        yield _SHARE.row(figure, runs[GATE, clients], _NAMES[floor], runs[floor, clients], None)
+    for (name, floor), clients in product((*_AIMED, (GATE, WORKER)), CLIENTS):
+        figure = f"{_NAMES[name]}, {counted(clients, 'client')}"
+        yield _SHARE.row(figure, runs[name, clients], _NAMES[floor], runs[floor, clients], None)

@@ -2,12 +2,16 @@
 
 They are namespaces of one control plane, of which each has its own webhook configurations, so that they are asked in
 turn within seconds. The API server and etcd run alone: no controller, no node. What was created is deleted between the
-runs. One constant is `allowed`; the other has the patch of nbgate in it, which costs the API server something too.
+runs.
+
+A patch costs the API server much, whoever sends it. So nbgate stands beside a webhook that answers, always, what nbgate
+answers to that pod; and, where it has nothing to patch, beside one that answers `allowed`. The pods that are stored are
+the same in all namespaces: to those without a patch goes what comes of one.
 """
 
+import base64
 import os
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -17,8 +21,9 @@ from pathlib import Path
 import orjson
 
 from bench.apiobjects import configurations, namespace, pod, pods
+from bench.asking import response_of
 from bench.child import CouldNotMeasure, Running, processor_seconds
-from bench.corpus import make_scans, write_folder
+from bench.corpus import write_folder
 from bench.load import Post, put
 from bench.measure import Run
 from bench.servers import Servers
@@ -28,16 +33,24 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.discovery import Absent, Misconfigured, Programs, find_kubernetes
 from tests.cluster.enforcement import in_force
 from tests.cluster.identities import ADMIN
-from webhook.core.decision import Snapshot, mutate
-from webhook.core.document import format_time
-from webhook.core.review import parse_review
-from webhook.core.verdict import build_index
+from tests.cluster.manifests import Document
+from webhook.core.patch import apply_patch
 
-NONE, CONSTANT, PATCH, GATE = "none", "constant", "patch", "nbgate"
+NONE, ALLOWED, CONSTANT, WORKER = "none", "allowed", "constant", "worker"
+GATE, RIGHT = "nbgate", "nbgate-right"
+# Where the pod is as the controller makes it, and patched on the way.
+_PATCHED = (CONSTANT, WORKER, GATE)
 CLIENTS = (1, 16)
+_FLAGS = (
+    # Of what was created and deleted the API server would keep the last 100,000 events, a gigabyte and more, and its
+    # garbage collector take both processors for every third second.
+    "--watch-cache-sizes=pods#0",
+    # One is the default: for each second of creating there would be three of deleting.
+    "--delete-collection-workers=4",
+)
 # generateName draws one of 27^5 names, and before Kubernetes 1.30 does not draw again where it is taken: of the few
-# thousand pods of a run that befalls one in every third run. Many more would be another fault.
-_NAMES_TAKEN = 0.002
+# thousand pods of a run that befalls one in every third run. A tenth of a second's pods would be another fault.
+_NAMES_TAKEN = 0.01
 
 Runs = Mapping[tuple[str, int], Sequence[Run]]
 
@@ -102,30 +115,40 @@ def _create(setting: "_Setting", rounds: int) -> Runs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Setting:
-    """A control plane with a namespace for each of the servers, by name, and one for none."""
+    """A control plane with a namespace for each of the servers, by name, and one for none.
+
+    Attributes:
+        pods: what is created in each.
+
+    """
 
     plane: ControlPlane
     servers: Mapping[str, Running]
+    pods: Mapping[str, Document]
     folder: Path
 
     @property
     def names(self) -> Sequence[str]:
         """What there is to compare."""
-        return (NONE, *self.servers)
+        return tuple(self.pods)
 
     def check(self, name: str) -> None:
-        """Make sure that the namespace has the webhook that it is to have. Raises CouldNotMeasure."""
-        answer = self.plane.request("POST", f"{pods(name)}?dryRun=All", pod(name))
-        if answer.status != 201:
-            raise CouldNotMeasure(f"apiserver: {answer.status} {answer.text[:500]}")
-        context = answer.document["spec"]["containers"][0].get("securityContext", {})
-        if ("runAsUser" in context) != (name in {GATE, PATCH}):
-            raise CouldNotMeasure(f"apiserver: a pod in {name} has the securityContext {context}")
+        """Make sure that the namespace's pods come out as nbgate makes them. Raises CouldNotMeasure."""
+        made, expected = (self._spec(each) for each in (name, NONE))
+        if made != expected:
+            raise CouldNotMeasure(
+                f"apiserver: a pod in {name} has the spec {made!r}, not {expected!r}"
+            )
+
+    def _spec(self, name: str) -> bytes:
+        """Give what comes of the namespace's pods, but for its name, which NB_PREFIX has in it."""
+        spec = _tried(self.plane, name, self.pods[name])["spec"]
+        return orjson.dumps(spec).replace(namespace(name)["metadata"]["name"].encode(), b"")
 
     def create(self, name: str, clients: int, seconds: int) -> Run:
         """Create pods for some seconds, and delete them."""
         body = self.folder / f"{name}.json"
-        body.write_bytes(orjson.dumps(pod(name)))
+        body.write_bytes(orjson.dumps(self.pods[name]))
         url = f"{self.plane.url}{pods(name)}"
         headers = {"Authorization": f"Bearer {ADMIN.token}"}
         post = Post(url=url, body=body, headers=headers, may_fail=_NAMES_TAKEN)
@@ -147,7 +170,7 @@ class _Setting:
 
     def _processor_seconds(self) -> float:
         programs = [self.plane.component(name).pid for name in ("kube-apiserver", "etcd")]
-        webhooks = [server.process for server in self.servers.values()]
+        webhooks = {server.process for server in self.servers.values()}
         return sum(map(processor_seconds, [*programs, *webhooks]))
 
 
@@ -161,30 +184,61 @@ def _setting(folder: Path) -> Iterator[_Setting]:
     authority = (servers.certificates / "ca.crt").read_bytes()
     (folder / "plane").mkdir()
     with ExitStack() as stack:
-        plane = stack.enter_context(ControlPlane(programs, folder / "plane"))
-        plane.create(*(namespace(name) for name in (NONE, CONSTANT, PATCH, GATE)))
-        patch = folder / "patch.json"
-        patch.write_bytes(_patch(plane))
+        plane = ControlPlane(programs, folder / "plane", apiserver_flags=_FLAGS)
+        stack.enter_context(plane)
+        plane.create(*(namespace(name) for name in (NONE, ALLOWED, CONSTANT, WORKER, GATE, RIGHT)))
+        gate = servers.nbgate(stack, scans)
+        answers = folder / "answers.json"
+        answers.write_bytes(orjson.dumps(_answers(gate, plane)))
         running = {
-            CONSTANT: servers.bare(stack, "worker"),
-            PATCH: servers.bare(stack, "worker", patch),
-            GATE: servers.nbgate(stack, scans),
+            ALLOWED: servers.bare(stack, "gthread"),
+            CONSTANT: servers.bare(stack, "gthread", answers),
+            WORKER: servers.bare(stack, "worker", answers),
+            GATE: gate,
+            RIGHT: gate,
         }
         found = [c for name, r in running.items() for c in configurations(name, r, authority)]
         stack.enter_context(in_force(plane, *found))
-        yield _Setting(plane=plane, servers=running, folder=folder)
+        sent = {
+            name: pod(name) if name in _PATCHED else _patched(pod(name), _mutation(gate, pod(name)))
+            for name in (NONE, *running)
+        }
+        yield _Setting(plane=plane, servers=running, pods=sent, folder=folder)
 
 
-def _patch(plane: ControlPlane) -> bytes:
-    """Find out how nbgate patches the pod, as the API server sends it once it has its defaults."""
-    made = plane.request("POST", f"{pods(NONE)}?dryRun=All", pod(NONE)).document
-    known = Snapshot(scans=build_index(make_scans(1, format_time(time.time()))))
+def _answers(gate: Running, plane: ControlPlane) -> Mapping[str, Document]:
+    """Find out what nbgate answers about the pod, to each path, as the API server would ask."""
+    made = _tried(plane, NONE, pod(NONE))
+    mutation = _mutation(gate, made)
+    return {
+        "/mutate": mutation,
+        "/validate": response_of(gate.port, "/validate", _review(_patched(made, mutation))),
+    }
+
+
+def _tried(plane: ControlPlane, name: str, sent: Document) -> Document:
+    """Give what comes of a pod in the namespace, without creating it. Raises CouldNotMeasure."""
+    answer = plane.request("POST", f"{pods(name)}?dryRun=All", sent)
+    if answer.status != 201:
+        raise CouldNotMeasure(f"apiserver: {answer.status} {answer.text[:500]}")
+    return answer.document
+
+
+def _mutation(gate: Running, sent: Document) -> Document:
+    return response_of(gate.port, "/mutate", _review(sent))
+
+
+def _patched(sent: Document, mutation: Document) -> Document:
+    return apply_patch(sent, orjson.loads(base64.b64decode(mutation["patch"])))
+
+
+def _review(sent: Document) -> bytes:
     request = {
         "uid": "0",
         "operation": "CREATE",
         "resource": {"group": "", "version": "v1", "resource": "pods"},
-        "namespace": made["metadata"]["namespace"],
-        "object": made,
+        "namespace": sent["metadata"]["namespace"],
+        "object": sent,
     }
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-    return orjson.dumps(mutate(parse_review(orjson.dumps(review)), known).patch)
+    return orjson.dumps(review)

@@ -6,6 +6,9 @@ What is measured here is speed, so no certificate is checked.
 import http.client
 import json
 import ssl
+from typing import Any
+
+from bench.child import CouldNotMeasure
 
 _SECONDS = 10.0
 
@@ -20,6 +23,15 @@ def allows(port: int, review: bytes) -> bool:
     """Tell whether a server answers a review that is posted to /validate, and allows it."""
     status, body = _ask(port, "POST", "/validate", review)
     return status == 200 and json.loads(body)["response"]["allowed"] is True
+
+
+def response_of(port: int, path: str, review: bytes) -> dict[str, Any]:
+    """Give the response in a server's answer to a review. Raises CouldNotMeasure where it is none."""
+    status, body = _ask(port, "POST", path, review)
+    if status != 200:
+        raise CouldNotMeasure(f"{path}: {status} {body[:500]!r}")
+    response: dict[str, Any] = json.loads(body)["response"]
+    return response
 
 
 def _ask(port: int, method: str, path: str, body: bytes) -> tuple[int, bytes]:

@@ -1,13 +1,12 @@
-"""Run as `python -m bench.floor WORKER HOST:PORT DIRECTORY THREADS [PATCH]`: the least of a webhook under gunicorn.
+"""Run as `python -m bench.floor WORKER HOST:PORT DIRECTORY THREADS [ANSWERS]`: the least of a webhook under gunicorn.
 
-It decodes the review and answers a constant, over TLS with the certificate in the directory; to /mutate with a JSON
-Patch, where a file with one is given. `gthread` does so in a bare WSGI function of gunicorn's stock worker; `worker` in
+It decodes the review and answers a constant, over TLS with the certificate in the directory: `allowed`, or what a JSON
+file has for a response to each path. `gthread` does so in a bare WSGI function of gunicorn's stock worker; `worker` in
 nbgate's own, in the place of the decision, where there is no WSGI. The settings are nbgate's else.
 """
 
-import base64
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,18 +21,32 @@ from webhook.server.httprequest import HttpRequest
 from webhook.server.serving import Edge, Listening, Server
 from webhook.server.tls import ServerTLS
 
-# Constant but for the UID, which the API server looks for in the answer.
-_ANSWER = (
-    b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview",'
-    b'"response":{"uid":"%s","allowed":true%s}}'
-)
+_ALLOWED = {path: {"allowed": True} for path in ("/mutate", "/validate")}
+
+
+class _Constants:
+    """What is answered to each path: constant but for the UID, which the API server looks for in it."""
+
+    parts: Mapping[str, tuple[bytes, bytes]]
+
+    @classmethod
+    def take(cls, responses: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write each response around the place of its UID."""
+        cls.parts = {path: _around(response) for path, response in responses.items()}
+
+
+def _around(response: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
+    written = orjson.dumps({**review, "response": {**response, "uid": ""}})
+    before, _, after = written.rpartition(b'"uid":"')
+    return before + b'"uid":"', after
 
 
 def _answer(path: str, body: bytes) -> bytes:
     """Decode the review, answer the constant."""
-    review = orjson.loads(body)
-    patch = _Bare.patched if path == "/mutate" else b""
-    return _ANSWER % (review["request"]["uid"].encode(), patch)
+    before, after = _Constants.parts[path]
+    uid: str = orjson.loads(body)["request"]["uid"]
+    return before + uid.encode() + after
 
 
 def _bare(request: HttpRequest, _arrival: Arrival) -> Answer:
@@ -43,8 +56,6 @@ def _bare(request: HttpRequest, _arrival: Arrival) -> Answer:
 
 class _Bare(Flask):
     """Flask in name only: what gunicorn calls is the bare function."""
-
-    patched = b""
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer over WSGI."""
@@ -68,9 +79,7 @@ class _Stock(Server):
         self.cfg.set("keyfile", str(self.directory / "tls.key"))
 
 
-def _serve(worker: str, address: str, directory: Path, threads: int, patch: bytes) -> None:
-    if patch:
-        _Bare.patched = b',"patchType":"JSONPatch","patch":"%s"' % base64.b64encode(patch)
+def _serve(worker: str, address: str, directory: Path, threads: int) -> None:
     pair = load(directory, now=datetime.now(UTC))
 
     def build() -> Edge:
@@ -88,5 +97,5 @@ def _serve(worker: str, address: str, directory: Path, threads: int, patch: byte
 
 if __name__ == "__main__":
     _, *words = sys.argv
-    constant = Path(words[4]).read_bytes() if len(words) > 4 else b""
-    _serve(words[0], words[1], Path(words[2]), int(words[3]), constant)
+    _Constants.take(orjson.loads(Path(words[4]).read_bytes()) if len(words) > 4 else _ALLOWED)
+    _serve(words[0], words[1], Path(words[2]), int(words[3]))

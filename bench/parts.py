@@ -45,7 +45,7 @@ PARTS: Mapping[str, Callable[[Path, Settings], Iterator[Row]]] = {
     "server": _server,
     "endurance": lambda folder, settings: endurance_rows(folder, settings.requests),
     # many, and short ones
-    "apiserver": lambda folder, settings: pod_rows(folder, 4 * settings.rounds),
+    "apiserver": lambda folder, settings: pod_rows(folder, 3 * settings.rounds),
     "scanner": lambda folder, settings: scanner_rows(folder, settings.rounds),
 }
 _UNREADY: Mapping[str, Callable[[], str]] = {

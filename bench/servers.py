@@ -55,11 +55,11 @@ class Servers:
         return running
 
     def bare(
-        self, stack: ExitStack, worker: Literal["worker", "gthread"], patch: Path | None = None
+        self, stack: ExitStack, worker: Literal["worker", "gthread"], answers: Path | None = None
     ) -> Running:
-        """Start the bare WSGI function; it answers /mutate with the JSON Patch in a file, where one is named."""
+        """Start the bare function; it answers `allowed`, or what a file has for each path (bench/floor.py)."""
         arguments = [worker, _HERE, str(self.certificates), str(_threads())]
-        arguments += [str(patch)] if patch else []
+        arguments += [str(answers)] if answers else []
         return self._answering(stack, [sys.executable, "-m", "bench.floor", *arguments])
 
     def go(self, stack: ExitStack) -> Running:

@@ -82,6 +82,12 @@ def test_the_policys_own_resource_is_a_gpu() -> None:
     assert decide(pod(cuda(resources={"limits": {"example.com/gpu": 1}})), own).patch == ()
 
 
+@pytest.mark.parametrize("resource", GPU_RESOURCES)
+def test_the_others_are_gpus_beside_the_policys_own(resource: str) -> None:
+    own = only(gpu={"action": "Add", "resource": "example.com/gpu", "count": 2})
+    assert decide(pod(cuda(resources={"limits": {resource: 1}})), own).patch == ()
+
+
 @pytest.mark.parametrize(("word", "left_alone"), [("none", True), ("None", False), ("", False)])
 def test_the_label_none_is_the_users_word(word: str, *, left_alone: bool) -> None:
     assert (decide(pod(cuda(), labels={"nbgate.dev/gpu": word}), GPU).patch == ()) is left_alone

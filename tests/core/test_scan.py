@@ -50,6 +50,8 @@ status:
   conditions: []
 """
 JANUARY = 1767225600.0
+CHECK = {"requirement": "uid-1000", "result": "Pass"}
+CONDITION = {"type": "x", "status": "True"}
 
 
 def faults(document: Any) -> dict[str, str]:
@@ -86,6 +88,33 @@ def test_a_document_without_a_status_is_pending() -> None:
         0.0,
     )
     assert kept.outcome("uid-1000") == Outcome("Unknown", "was not checked")
+
+
+def test_what_a_document_leaves_out_is_not_made_up() -> None:
+    document = read_scan_document({**pending_document(), "status": {"checks": [CHECK]}})
+    assert document.model_dump()["spec"]["interval"] == "24h"
+    assert document.status.model_dump() == {
+        **dict.fromkeys(("image", "digest", "verdict", "resolved_at", "scanned_at")),
+        **dict.fromkeys(("scanner", "claim", "retry_at", "last_used_at")),
+        "phase": "Pending",
+        "serving": "Unknown",
+        "attempts": 0,
+        "manifests": (),
+        "conditions": (),
+        "checks": ({**CHECK, "evidence": None, "message": ""},),
+        "facts": {
+            **dict.fromkeys(("user", "cuda", "cuda_evidence", "compressed_size")),
+            **dict.fromkeys(("rewritable", "frame_guard")),
+            "exposed_ports": (),
+            "accelerators": (),
+        },
+    }
+
+
+@pytest.mark.parametrize("evidence", ["Config", "Layers", "Probe"])
+def test_a_check_says_what_shows_it(evidence: str) -> None:
+    document = scan_document(checks=[{**CHECK, "evidence": evidence}])
+    assert read_scan_document(document).status.checks[0].evidence == evidence
 
 
 def test_what_a_newer_scanner_adds_hides_no_result() -> None:
@@ -264,9 +293,6 @@ def test_every_contradiction_is_told_at_once() -> None:
     assert found.keys() == {"status.checks", "status.verdict", "status.digest", "status.scannedAt"}
 
 
-CHECK = {"requirement": "uid-1000", "result": "Pass"}
-
-
 @pytest.mark.parametrize(
     ("status", "path"),
     [
@@ -288,6 +314,12 @@ CHECK = {"requirement": "uid-1000", "result": "Pass"}
         ({"checks": [{**CHECK, "message": "x" * 1025}]}, "checks[0].message"),
         ({"checks": [{"result": "Pass"}]}, "checks[0].requirement"),
         ({"checks": "none"}, "checks"),
+        ({"conditions": [CONDITION] * 65}, "conditions"),
+        ({"facts": {"exposedPorts": [8888] * 65}}, "facts.exposedPorts"),
+        (
+            {"facts": {"accelerators": [{"resource": "x", "evidence": "y"}] * 65}},
+            "facts.accelerators",
+        ),
         ({"facts": {"user": 1000}}, "facts.user"),
         ({"facts": {"exposedPorts": ["8888"]}}, "facts.exposedPorts[0]"),
         ({"facts": {"cuda": "yes"}}, "facts.cuda"),

@@ -43,9 +43,9 @@ class Mount(NamedTuple):
 class SecurityContext(NamedTuple):
     """What nbgate looks at in a container's or a pod's security context."""
 
-    run_as_user: int | None = None
-    run_as_non_root: bool | None = None
-    fs_group: int | None = None
+    run_as_user: int | None
+    run_as_non_root: bool | None
+    fs_group: int | None
 
 
 class Resources(NamedTuple):
