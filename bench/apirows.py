@@ -11,7 +11,6 @@ from bench.apiserver import (
     GATE,
     NONE,
     RIGHT,
-    WORKER,
     Runs,
     create_pods,
 )
@@ -20,15 +19,14 @@ from bench.row import Aim, Row
 
 _NAMES = {
     NONE: "no webhook",
-    ALLOWED: "a bare WSGI function, `allowed`",
-    CONSTANT: "a bare WSGI function, nbgate's answers",
-    WORKER: "nbgate's answers for the decision, same worker",
+    ALLOWED: "a constant webhook, `allowed`",
+    CONSTANT: "a constant webhook, nbgate's answers",
     GATE: "nbgate",
     RIGHT: "nbgate, nothing to patch",
 }
 # What is put beside what. The aim is held where both give the API server the same work.
 _AIMED = ((GATE, CONSTANT), (RIGHT, ALLOWED))
-_PAIRS = (*_AIMED, (GATE, WORKER), (GATE, ALLOWED), (CONSTANT, ALLOWED), (ALLOWED, NONE))
+_PAIRS = (*_AIMED, (GATE, ALLOWED), (CONSTANT, ALLOWED), (ALLOWED, NONE))
 _RATE = rate("Pods created a second, through a real API server")
 _MEASURES = (
     _RATE,
@@ -51,6 +49,6 @@ def rows(runs: Runs) -> Iterator[Row]:
         figure = f"{_NAMES[name]}, {counted(clients, 'client')}"
         aim = _AIM if measure is _RATE and (name, floor) in _AIMED else None
         yield measure.row(figure, runs[name, clients], _NAMES[floor], runs[floor, clients], aim)
-    for (name, floor), clients in product((*_AIMED, (GATE, WORKER)), CLIENTS):
+    for (name, floor), clients in product(_AIMED, CLIENTS):
         figure = f"{_NAMES[name]}, {counted(clients, 'client')}"
         yield _SHARE.row(figure, runs[name, clients], _NAMES[floor], runs[floor, clients], None)

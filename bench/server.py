@@ -94,7 +94,9 @@ class Bench:
         for name, body in (("/validate", self._patched), ("/mutate", self._created)):
             yield _Target(name=name, running=nbgate, post=_post(nbgate, name, body))
         for name, running in bare.items():
-            yield _Target(name=name, running=running, post=_post(running, "/", self._patched))
+            yield _Target(
+                name=name, running=running, post=_post(running, "/validate", self._patched)
+            )
 
     def _ask(self, targets: Sequence[_Target]) -> Runs:
         for target in targets:
