@@ -11,6 +11,7 @@ from bench.apiserver import (
     GATE,
     NONE,
     RIGHT,
+    WORKER,
     Runs,
     create_pods,
 )
@@ -19,14 +20,15 @@ from bench.row import Aim, Row
 
 _NAMES = {
     NONE: "no webhook",
-    ALLOWED: "a constant webhook, `allowed`",
-    CONSTANT: "a constant webhook, nbgate's answers",
+    ALLOWED: "a bare WSGI function, `allowed`",
+    CONSTANT: "a bare WSGI function, nbgate's answers",
+    WORKER: "nbgate's answers for the decision, same worker",
     GATE: "nbgate",
     RIGHT: "nbgate, nothing to patch",
 }
 # What is put beside what. The aim is held where both give the API server the same work.
 _AIMED = ((GATE, CONSTANT), (RIGHT, ALLOWED))
-_PAIRS = (*_AIMED, (GATE, ALLOWED), (CONSTANT, ALLOWED), (ALLOWED, NONE))
+_PAIRS = (*_AIMED, (GATE, WORKER), (GATE, ALLOWED), (CONSTANT, ALLOWED), (ALLOWED, NONE))
 _RATE = rate("Pods created a second, through a real API server")
 _MEASURES = (
     _RATE,
@@ -49,6 +51,6 @@ def rows(runs: Runs) -> Iterator[Row]:
         figure = f"{_NAMES[name]}, {counted(clients, 'client')}"
         aim = _AIM if measure is _RATE and (name, floor) in _AIMED else None
         yield measure.row(figure, runs[name, clients], _NAMES[floor], runs[floor, clients], aim)
-    for (name, floor), clients in product(_AIMED, CLIENTS):
+    for (name, floor), clients in product((*_AIMED, (GATE, WORKER)), CLIENTS):
         figure = f"{_NAMES[name]}, {counted(clients, 'client')}"
         yield _SHARE.row(figure, runs[name, clients], _NAMES[floor], runs[floor, clients], None)

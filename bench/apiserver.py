@@ -36,10 +36,13 @@ from tests.cluster.identities import ADMIN
 from tests.cluster.manifests import Document
 from webhook.core.patch import apply_patch
 
-NONE, ALLOWED, CONSTANT = "none", "allowed", "constant"
+NONE, ALLOWED, CONSTANT, WORKER = "none", "allowed", "constant", "worker"
 GATE, RIGHT = "nbgate", "nbgate-right"
 # Where the pod is as the controller makes it, and patched on the way.
-_PATCHED = (CONSTANT, GATE)
+_PATCHED = (CONSTANT, WORKER, GATE)
+# Of gunicorn's gthread. It would stall with as few as nbgate has: the API server opens more connections than it uses,
+# keeps 25, and each of those that never ask anything holds a thread.
+_THREADS = 64
 CLIENTS = (1, 16)
 _FLAGS = (
     # Of what was created and deleted the API server would keep the last 100,000 events, a gigabyte and more, and its
@@ -186,15 +189,14 @@ def _setting(folder: Path) -> Iterator[_Setting]:
     with ExitStack() as stack:
         plane = ControlPlane(programs, folder / "plane", apiserver_flags=_FLAGS)
         stack.enter_context(plane)
-        plane.create(*(namespace(name) for name in (NONE, ALLOWED, CONSTANT, GATE, RIGHT)))
+        plane.create(*(namespace(name) for name in (NONE, ALLOWED, CONSTANT, WORKER, GATE, RIGHT)))
         gate = servers.nbgate(stack, scans)
         answers = folder / "answers.json"
         answers.write_bytes(orjson.dumps(_answers(gate, plane)))
-        # In gunicorn's gthread it would stall: the API server opens more connections than it uses, and each of those
-        # that never ask anything keeps a thread.
         running = {
-            ALLOWED: servers.bare(stack, "worker"),
-            CONSTANT: servers.bare(stack, "worker", answers),
+            ALLOWED: servers.bare(stack, "gthread", threads=_THREADS),
+            CONSTANT: servers.bare(stack, "gthread", answers, threads=_THREADS),
+            WORKER: servers.bare(stack, "worker", answers),
             GATE: gate,
             RIGHT: gate,
         }

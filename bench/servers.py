@@ -55,10 +55,15 @@ class Servers:
         return running
 
     def bare(
-        self, stack: ExitStack, worker: Literal["worker", "gthread"], answers: Path | None = None
+        self,
+        stack: ExitStack,
+        worker: Literal["worker", "gthread"],
+        answers: Path | None = None,
+        *,
+        threads: int | None = None,
     ) -> Running:
         """Start the bare function; it answers `allowed`, or what a file has for each path (bench/floor.py)."""
-        arguments = [worker, _HERE, str(self.certificates), str(_threads())]
+        arguments = [worker, _HERE, str(self.certificates), str(threads or _threads())]
         arguments += [str(answers)] if answers else []
         return self._answering(stack, [sys.executable, "-m", "bench.floor", *arguments])
 
