@@ -89,7 +89,7 @@ def _print_markdown(context: click.Context, _: click.Parameter, path: Path | Non
     help="While a worker's memory is looked at; 1000000 take five minutes more.",
 )
 def main(document: Path, parts: tuple[str, ...], **counts: int) -> int:
-    """Measure nbgate, each figure beside a floor of the same run. About twelve minutes on two processors."""
+    """Measure nbgate, each figure beside a floor of the same run. About ten minutes on two processors."""
     _prepare(document)
     settings = Settings(**counts)
     reasons = {} if parts else dict(left_out())

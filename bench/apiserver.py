@@ -52,7 +52,8 @@ _FLAGS = (
     "--delete-collection-workers=4",
 )
 # generateName draws one of 27^5 names, and before Kubernetes 1.30 does not draw again where it is taken: of the few
-# thousand pods of a run that befalls one in every third run. A tenth of a second's pods would be another fault.
+# thousand pods of a run that befalls one in every third run: one of the hundred that a slow second has. More would be
+# another fault.
 _NAMES_TAKEN = 0.01
 
 Runs = Mapping[tuple[str, int], Sequence[Run]]

@@ -6,7 +6,7 @@ nbgate's own, in the place of the decision, where there is no WSGI. The settings
 """
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,43 +24,39 @@ from webhook.server.tls import ServerTLS
 _ALLOWED = {path: {"allowed": True} for path in ("/mutate", "/validate")}
 
 
-class _Constants:
-    """What is answered to each path: constant but for the UID, which the API server looks for in it."""
-
-    parts: Mapping[str, tuple[bytes, bytes]]
-
-    @classmethod
-    def take(cls, responses: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write each response around the place of its UID."""
-        cls.parts = {path: _around(response) for path, response in responses.items()}
+Answering = Callable[[str, bytes], bytes]
 
 
-def _around(response: Mapping[str, Any]) -> tuple[bytes, bytes]:
+def _constants(responses: Mapping[str, Mapping[str, Any]]) -> Answering:
+    """Make what decodes the review and answers the constant of its path, with the UID that the API server looks for."""
+    parts = {path: _around_uid(response) for path, response in responses.items()}
+
+    def answer(path: str, body: bytes) -> bytes:
+        before, after = parts[path]
+        uid: str = orjson.loads(body)["request"]["uid"]
+        return before + uid.encode() + after
+
+    return answer
+
+
+def _around_uid(response: Mapping[str, Any]) -> tuple[bytes, bytes]:
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
     written = orjson.dumps({**review, "response": {**response, "uid": ""}})
     before, _, after = written.rpartition(b'"uid":"')
     return before + b'"uid":"', after
 
 
-def _answer(path: str, body: bytes) -> bytes:
-    """Decode the review, answer the constant."""
-    before, after = _Constants.parts[path]
-    uid: str = orjson.loads(body)["request"]["uid"]
-    return before + uid.encode() + after
-
-
-def _bare(request: HttpRequest, _arrival: Arrival) -> Answer:
-    """Stand in the place of nbgate's two endpoints, in nbgate's own worker."""
-    return Answer(200, _answer(request.path, request.body))
-
-
 class _Bare(Flask):
     """Flask in name only: what gunicorn calls is the bare function."""
+
+    def __init__(self, answer: Answering) -> None:
+        super().__init__("floor")
+        self._answer = answer
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer over WSGI."""
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        answer = _answer(environ["PATH_INFO"], body)
+        answer = self._answer(environ["PATH_INFO"], body)
         length = str(len(answer))
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", length)])
         return [answer]
@@ -79,14 +75,16 @@ class _Stock(Server):
         self.cfg.set("keyfile", str(self.directory / "tls.key"))
 
 
-def _serve(worker: str, address: str, directory: Path, threads: int) -> None:
+def _serve(worker: str, address: str, directory: Path, threads: int, answer: Answering) -> None:
     pair = load(directory, now=datetime.now(UTC))
+
+    def admit(request: HttpRequest, _arrival: Arrival) -> Answer:
+        return Answer(200, answer(request.path, request.body))
 
     def build() -> Edge:
         tls = ServerTLS(directory, pair)
-        return Edge(
-            admission=_bare, app=_Bare("floor"), tls=tls, grace=0.0, overloaded=lambda: None
-        )
+        app = _Bare(answer)
+        return Edge(admission=admit, app=app, tls=tls, grace=0.0, overloaded=lambda: None)
 
     host, _, port = address.partition(":")
     listening = Listening(host=host, port=int(port), workers=1, threads=threads, grace=0)
@@ -97,5 +95,5 @@ def _serve(worker: str, address: str, directory: Path, threads: int) -> None:
 
 if __name__ == "__main__":
     _, *words = sys.argv
-    _Constants.take(orjson.loads(Path(words[4]).read_bytes()) if len(words) > 4 else _ALLOWED)
-    _serve(words[0], words[1], Path(words[2]), int(words[3]))
+    responses = orjson.loads(Path(words[4]).read_bytes()) if len(words) > 4 else _ALLOWED
+    _serve(words[0], words[1], Path(words[2]), int(words[3]), _constants(responses))
